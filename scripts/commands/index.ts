@@ -1,0 +1,7 @@
+import type { Command } from "../command.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: each verb has options of its own, and only yargs sees them all.
+type Load = () => Promise<{ default: Command<any> }>;
+
+/** Every verb, in the order of `--help`; each is loaded only when it runs. */
+export const VERBS: Readonly<Record<string, Load>> = {};
