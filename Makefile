@@ -7,10 +7,15 @@ BIN := node_modules/.bin
 SCHEMATA := node dist/cli.js
 APP := $(if $(app),--app "$(app)")
 INSTALLED := node_modules/.package-lock.json
+OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
 SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs' 2>/dev/null)
 
 $(INSTALLED): package.json package-lock.json .npmrc
 	npm ci --loglevel=error
+	@touch $@
+
+$(OLDER_POSTGRES): $(addprefix test/postgres/,package.json package-lock.json .npmrc)
+	npm ci --prefix test/postgres --loglevel=error
 	@touch $@
 
 dist/cli.js: $(INSTALLED) $(SOURCES)
@@ -33,7 +38,7 @@ history: build ## every migration with its state: [app=billing]
 	@$(SCHEMATA) history $(APP)
 
 .PHONY: test lint format typecheck
-test: build ## run the whole test suite
+test: build $(OLDER_POSTGRES) ## run the whole test suite
 	@$(BIN)/vitest run
 
 lint: build typecheck ## formatter, linter, types, unused exports and dependencies
