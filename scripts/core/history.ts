@@ -1,0 +1,80 @@
+/** One folder under migrations/. Its text stays on disk until it is applied. */
+export interface Migration {
+  /** The folder's name, `<timestamp>_<slug>`; its byte order is the order of application. */
+  name: string;
+  /** Absolute path of migration.sql. */
+  file: string;
+  /** SHA-256 of the file in hexadecimal. */
+  checksum: string;
+  /** Further checksums under which the ledger may know the same script: its line endings changed. */
+  tolerated?: readonly string[];
+}
+
+/** One row of `_prisma_migrations`. Times are milliseconds since 1970. */
+export interface LedgerRow {
+  name: string;
+  checksum: string;
+  startedAt: number;
+  finishedAt: number | null;
+  rolledBackAt: number | null;
+  steps: number;
+  logs: string | null;
+}
+
+/** Where a service stands: its files held against its ledger. All lists are in the order of application. */
+export interface Standing {
+  /** The newest migration on disk. */
+  head: string | null;
+  /** The newest that is applied. */
+  current: string | null;
+  applied: string[];
+  pending: string[];
+  /** Applied, not on disk. */
+  missing: string[];
+  /** Applied with another checksum. */
+  edited: string[];
+  /** Started, neither finished nor rolled back. */
+  failed: string[];
+  /** Pending, but older than current. */
+  outOfOrder: string[];
+}
+
+/** The order in which migrations apply: by the bytes of their names, as the engine sorts them. */
+export function byName(a: string, b: string): number {
+  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Holds a service's migrations, in order, against the rows of its ledger, in any order. */
+export function compareHistory(migrations: readonly Migration[], ledger: readonly LedgerRow[]): Standing {
+  // A rolled-back row counts as if it had never been: that is how a downgrade is recorded.
+  const live = ledger.filter((row) => row.rolledBackAt === null);
+  const failed = new Set(live.filter((row) => row.finishedAt === null).map((row) => row.name));
+  const checksums = new Map<string, string[]>();
+  for (const row of live) {
+    if (row.finishedAt !== null) checksums.set(row.name, [...(checksums.get(row.name) ?? []), row.checksum]);
+  }
+  const onDisk = new Set(migrations.map(({ name }) => name));
+  const applied = [...checksums.keys()].filter((name) => !failed.has(name)).sort(byName);
+  const current = applied.at(-1) ?? null;
+  const pending = migrations
+    .map(({ name }) => name)
+    .filter((name) => !checksums.has(name) && !failed.has(name));
+  return {
+    head: migrations.at(-1)?.name ?? null,
+    current,
+    applied,
+    pending,
+    missing: applied.filter((name) => !onDisk.has(name)),
+    edited: migrations
+      .filter((migration) => isEdited(migration, checksums.get(migration.name)))
+      .map(({ name }) => name),
+    failed: [...failed].sort(byName),
+    outOfOrder: pending.filter((name) => current !== null && byName(name, current) < 0),
+  };
+}
+
+function isEdited(migration: Migration, recorded: readonly string[] | undefined): boolean {
+  if (recorded === undefined) return false;
+  const accepted = [migration.checksum, ...(migration.tolerated ?? [])];
+  return !recorded.some((checksum) => accepted.includes(checksum));
+}

@@ -1,0 +1,104 @@
+import type { Failure } from "./errors.ts";
+
+/** Postgres cuts longer identifiers, so a longer schema name would not be found again. */
+const MAX_IDENTIFIER_BYTES = 63;
+
+/** What of a schema file decides where a service's migrations go: `schemas` of its datasource block, own schema first. */
+export type ParsedSchemaFile = { schemas: [string, ...string[]] } | { problem: Failure };
+
+/**
+ * Reads `schemas` from the datasource block of a Prisma schema file; all else is Prisma's own parser's to judge.
+ * `service` and `file` appear in the problems only.
+ */
+export function parseSchemaFile(
+  text: string,
+  { service, file }: { service: string; file: string },
+): ParsedSchemaFile {
+  const example = `write schemas = ["${service.replaceAll('"', '\\"')}"] in the datasource block of ${file}`;
+  const tokens = tokenize(text);
+  const block = datasourceBlock(tokens);
+  if (!block) {
+    return { problem: { fact: `${service}: ${file} has no datasource block`, fix: example } };
+  }
+  const schemas = stringList(block, "schemas");
+  const [own, ...others] = schemas ?? [];
+  if (own === undefined) {
+    return {
+      problem: {
+        fact: `${service}: ${file} names no schema of its own`,
+        why: "the first entry of schemas is the Postgres schema that the service owns",
+        fix: example,
+      },
+    };
+  }
+  const bad = [own, ...others].find(
+    (name) => name === "" || name.includes("\0") || byteLength(name) > MAX_IDENTIFIER_BYTES,
+  );
+  if (bad !== undefined) {
+    return {
+      problem: {
+        fact: `${service}: ${file} names the schema "${bad}"`,
+        why: `a Postgres name has 1 to ${MAX_IDENTIFIER_BYTES} bytes, this one ${byteLength(bad)}`,
+        fix: `choose a shorter name in ${file}`,
+      },
+    };
+  }
+  if (own.startsWith("pg_") || own === "information_schema") {
+    return {
+      problem: {
+        fact: `${service}: ${file} names the schema "${own}"`,
+        why: "Postgres keeps that name for itself",
+        fix: `choose another name in ${file}`,
+      },
+    };
+  }
+  return { schemas: [own, ...others] };
+}
+
+function byteLength(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
+/** Strings keep their opening quote, so that no text can pass for punctuation. */
+function tokenize(text: string): string[] {
+  const tokens: string[] = [];
+  for (const [token] of text.matchAll(
+    /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|[A-Za-z_][\w-]*|[^\s]/g,
+  )) {
+    if (!token.startsWith("//") && !token.startsWith("/*")) tokens.push(token);
+  }
+  return tokens;
+}
+
+function datasourceBlock(tokens: string[]): string[] | undefined {
+  let depth = 0;
+  for (const [index, token] of tokens.entries()) {
+    if (token === "{") depth += 1;
+    else if (token === "}") depth -= 1;
+    else if (depth === 0 && token === "datasource" && tokens[index + 2] === "{") {
+      const end = tokens.indexOf("}", index);
+      return tokens.slice(index + 3, end === -1 ? undefined : end);
+    }
+  }
+  return undefined;
+}
+
+function stringList(block: string[], name: string): string[] | undefined {
+  const start = block.findIndex(
+    (token, index) => token === name && block[index + 1] === "=" && block[index + 2] === "[",
+  );
+  if (start === -1) return undefined;
+  const end = block.indexOf("]", start);
+  return block
+    .slice(start + 3, end === -1 ? undefined : end)
+    .filter((token) => token.startsWith('"'))
+    .map(unquote);
+}
+
+function unquote(token: string): string {
+  try {
+    return JSON.parse(token) as string;
+  } catch {
+    return token.slice(1, -1);
+  }
+}

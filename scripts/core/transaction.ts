@@ -1,0 +1,170 @@
+import { quoteIdent, quoteLiteral } from "./sql.ts";
+
+/** The key of Prisma's own advisory lock: it takes this one, exclusively, for the whole database. */
+export const PRISMA_LOCK = 72_707_369;
+
+export const LEDGER_TABLE = "_prisma_migrations";
+
+/** The columns of the ledger, exactly Prisma's, in its order. */
+export const LEDGER_COLUMNS = [
+  "id",
+  "checksum",
+  "finished_at",
+  "migration_name",
+  "logs",
+  "rolled_back_at",
+  "started_at",
+  "applied_steps_count",
+] as const;
+
+/** What every transaction of a service begins with. Times are milliseconds; 0 means without limit. */
+export interface SessionRules {
+  schema: string;
+  /** Schemas searched after the service's own, such as the one of extensions. */
+  searchPathTail: readonly string[];
+  /** The role that owns the service's objects, where the database has one. */
+  role?: string | undefined;
+  applicationName: string;
+  /** How long to wait for the service's turn. */
+  lockWait: number;
+  /** How long one statement may wait for a lock, and so make others queue behind it. */
+  lockTimeout: number;
+}
+
+/** One migration as it is sent. */
+export interface ScriptToApply {
+  name: string;
+  checksum: string;
+  sql: string;
+  /** The migration that the ledger must hold just before, where there is one. */
+  previous: string | undefined;
+  /** How many live rows the ledger must hold just before. */
+  expectedRows: number;
+}
+
+/** A message that carries one or more whole transactions, and where each script lies in it. */
+export interface TransactionText {
+  sql: string;
+  /** Offset of the script in `sql`, in UTF-16 units. */
+  scriptStart: number;
+  /** How many statements of ours come before the script's first. */
+  statementsBefore: number;
+}
+
+/** The text by which a transaction says that the ledger is no longer as it was when the plan was made. */
+export const LEDGER_CHANGED = "schemata: the ledger has changed";
+
+/** `schema._prisma_migrations`, quoted. */
+export function ledgerName(schema: string): string {
+  return `${quoteIdent(schema)}.${quoteIdent(LEDGER_TABLE)}`;
+}
+
+/** Creates the ledger in exactly the form in which Prisma's engine does. */
+export function renderCreateLedger(schema: string): string {
+  return `CREATE TABLE IF NOT EXISTS ${ledgerName(schema)} (
+    id                      VARCHAR(36) PRIMARY KEY NOT NULL,
+    checksum                VARCHAR(64) NOT NULL,
+    finished_at             TIMESTAMPTZ,
+    migration_name          VARCHAR(255) NOT NULL,
+    logs                    TEXT,
+    rolled_back_at          TIMESTAMPTZ,
+    started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
+    applied_steps_count     INTEGER NOT NULL DEFAULT 0
+)`;
+}
+
+/** The value of `search_path` for a service. */
+export function renderSearchPath({
+  schema,
+  searchPathTail,
+}: Pick<SessionRules, "schema" | "searchPathTail">): string {
+  return [schema, ...searchPathTail].map(quoteIdent).join(", ");
+}
+
+/**
+ * The calls that take a service's turn: shared on Prisma's key, so that a stock `migrate deploy` and we exclude each
+ * other, and exclusive on the service's own, so that two services never wait for each other.
+ */
+export function renderLockCalls(schema: string, scope: "transaction" | "session"): string[] {
+  const xact = scope === "transaction" ? "xact_" : "";
+  return [
+    `pg_advisory_${xact}lock_shared(${PRISMA_LOCK})`,
+    `pg_advisory_${xact}lock(${PRISMA_LOCK}, hashtext(${quoteLiteral(schema)}))`,
+  ];
+}
+
+/** Statements that bring a session to the same state before every script, whatever an earlier one has set. */
+export function renderOpening(rules: SessionRules, { durable }: { durable: boolean }): string[] {
+  const local = (name: string, value: string) =>
+    `set_config(${quoteLiteral(name)}, ${quoteLiteral(value)}, true)`;
+  const calls = [
+    local("application_name", rules.applicationName),
+    local("search_path", renderSearchPath(rules)),
+    ...(durable ? [] : [local("synchronous_commit", "off")]),
+    local("lock_timeout", `${rules.lockWait}ms`),
+    ...renderLockCalls(rules.schema, "transaction"),
+    local("lock_timeout", `${rules.lockTimeout}ms`),
+    // now() is the time before the wait for the lock.
+    "set_config('schemata.started_at', clock_timestamp()::text, true)",
+  ];
+  return [
+    "BEGIN",
+    // A leaked SET outlives its transaction; RESET ALL leaves the role alone.
+    "RESET SESSION AUTHORIZATION",
+    "RESET ALL",
+    `SELECT ${calls.join(", ")}`,
+    ...renderRole(rules),
+  ];
+}
+
+function renderRole({ role }: SessionRules): string[] {
+  return role === undefined ? [] : [`SET LOCAL ROLE ${quoteIdent(role)}`];
+}
+
+/**
+ * One migration's transaction: turn taken, ledger checked, script run, row recorded, all or nothing. Whoever runs
+ * it, in whatever order and however often, the ledger check lets it take effect once and in its place only.
+ */
+export function renderTransaction(
+  script: ScriptToApply,
+  rules: SessionRules,
+  options: { durable: boolean; createLedger: boolean },
+): TransactionText {
+  const before = [
+    ...renderOpening(rules, options),
+    ...(options.createLedger ? [renderCreateLedger(rules.schema)] : []),
+    renderLedgerCheck(script, rules.schema),
+  ];
+  const head = `${before.join(";\n")};\n`;
+  const after = [...renderRoleAgain(rules), renderRecord(script, rules.schema), "COMMIT"];
+  return {
+    // The script may end inside a line comment, or without a semicolon.
+    sql: `${head}${script.sql}\n;\n${after.join(";\n")};\n`,
+    scriptStart: head.length,
+    statementsBefore: before.length,
+  };
+}
+
+/** The script may have changed the role for the rest of its transaction; the ledger belongs to the first. */
+function renderRoleAgain({ role }: SessionRules): string[] {
+  return [role === undefined ? "RESET ROLE" : `SET LOCAL ROLE ${quoteIdent(role)}`];
+}
+
+/** Fails unless the ledger is as planned: a cast of the message to a number raises it as an error (22P02). */
+function renderLedgerCheck({ name, previous, expectedRows }: ScriptToApply, schema: string): string {
+  const holds = [
+    `count(*) = ${expectedRows}`,
+    `count(*) FILTER (WHERE migration_name = ${quoteLiteral(name)}) = 0`,
+    ...(previous === undefined
+      ? []
+      : [`count(*) FILTER (WHERE migration_name = ${quoteLiteral(previous)}) >= 1`]),
+  ];
+  return `SELECT (CASE WHEN ${holds.join(" AND ")} THEN '0' ELSE ${quoteLiteral(LEDGER_CHANGED)} END)::integer
+  FROM ${ledgerName(schema)} WHERE rolled_back_at IS NULL`;
+}
+
+function renderRecord({ name, checksum }: ScriptToApply, schema: string): string {
+  const started = "coalesce(nullif(current_setting('schemata.started_at', true), '')::timestamptz, now())";
+  return `INSERT INTO ${ledgerName(schema)} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
+  VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, ${started}, clock_timestamp(), 1)`;
+}

@@ -1,0 +1,142 @@
+import { type Dirent, readdirSync, readFileSync } from "node:fs";
+import { join, relative } from "node:path";
+import { type Failure, fail } from "../core/errors.ts";
+import { byName, type Migration } from "../core/history.ts";
+import { parseSchemaFile } from "../core/schemaFile.ts";
+import { markSharedSchemas, type Service } from "../core/service.ts";
+import { sha256 } from "./checksum.ts";
+
+/** Every path of a service that the tool knows, from its folder. */
+export const PATHS = {
+  schemaFile: "schema.prisma",
+  migrations: "migrations",
+  up: "migration.sql",
+  down: "down.sql",
+  config: "prisma.config.ts",
+} as const;
+
+/** All services of a workspace, sorted by name; those that cannot be worked with carry their `problem`. */
+export function readServices(root: string): Service[] {
+  const folder = join(root, "services");
+  const entries = listFolder(folder, (error) =>
+    fail({
+      fact: `${folder} cannot be read: ${reason(error)}`,
+      why: "a workspace is a folder that holds services/<name>/schema.prisma",
+      fix: "go to the workspace, or name it with --root DIR or SCHEMATA_ROOT",
+      cause: error,
+    }),
+  );
+  const names = entries
+    .filter((entry) => isFolder(entry) && !entry.name.startsWith("."))
+    .map(({ name }) => name);
+  return markSharedSchemas(names.sort(byName).map((name) => readService(root, name)));
+}
+
+function readService(root: string, name: string): Service {
+  const dir = join(root, "services", name);
+  const schemaFile = relative(root, join(dir, PATHS.schemaFile));
+  const service = { name, schema: name, schemas: [name], dir, schemaFile };
+  let text: string;
+  try {
+    text = readFileSync(join(root, schemaFile), "utf8");
+  } catch (error) {
+    return { ...service, problem: unreadableSchemaFile(service, error) };
+  }
+  const parsed = parseSchemaFile(text, { service: name, file: schemaFile });
+  if ("problem" in parsed) return { ...service, problem: parsed.problem };
+  return { ...service, schema: parsed.schemas[0], schemas: parsed.schemas };
+}
+
+function unreadableSchemaFile(
+  { name, schemaFile }: Pick<Service, "name" | "schemaFile">,
+  error: unknown,
+): Failure {
+  const absent = errorCode(error) === "ENOENT";
+  return {
+    fact: absent
+      ? `${name}: ${schemaFile} is missing`
+      : `${name}: ${schemaFile} cannot be read: ${reason(error)}`,
+    why: "every folder under services/ is a service with a schema file of its own",
+    fix: absent
+      ? `write ${schemaFile}, or move services/${name} elsewhere`
+      : `make it readable: chmod u+r ${schemaFile}`,
+    cause: error,
+  };
+}
+
+/**
+ * A service's migrations on disk in the order in which they apply, each with its checksum and without its text:
+ * a workspace of a thousand services stays small in memory. No migrations folder means none.
+ */
+export function readMigrations(service: Service): Migration[] {
+  const folder = join(service.dir, PATHS.migrations);
+  const entries = listFolder(folder, (error) => {
+    if (errorCode(error) === "ENOENT") return [];
+    return fail({
+      fact: `${service.name}: services/${service.name}/${PATHS.migrations} cannot be read: ${reason(error)}`,
+      fix: `chmod u+rx services/${service.name}/${PATHS.migrations}`,
+      cause: error,
+    });
+  });
+  const names = entries.filter(isFolder).map(({ name }) => name);
+  // Synchronous on purpose: for files of this size Node's thread pool costs more than it wins, also for thousands.
+  return names.sort(byName).map((name) => {
+    const file = join(folder, name, PATHS.up);
+    return { name, file, checksum: sha256(readMigrationFile(service, name, file)) };
+  });
+}
+
+/** The text of one migration as it is applied, byte for byte as UTF-8. */
+export function readScript(service: Service, migration: Pick<Migration, "name" | "file">): string {
+  return readMigrationFile(service, migration.name, migration.file).toString("utf8");
+}
+
+function readMigrationFile(service: Service, name: string, file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    const shown = `services/${service.name}/${PATHS.migrations}/${name}`;
+    const absent = errorCode(error) === "ENOENT";
+    return fail({
+      fact: absent
+        ? `${service.name}: ${shown} has no ${PATHS.up}`
+        : `${service.name}: ${shown}/${PATHS.up} cannot be read: ${reason(error)}`,
+      why: absent
+        ? "every folder under migrations/ is a migration; without its script the history has a hole"
+        : undefined,
+      fix: absent
+        ? `restore the file (git checkout ${shown}) or remove the empty folder (rm -r ${shown})`
+        : `chmod u+r ${shown}/${PATHS.up}`,
+      cause: error,
+    });
+  }
+}
+
+function listFolder(folder: string, onError: (error: unknown) => Dirent[]): Dirent[] {
+  try {
+    return readdirSync(folder, { withFileTypes: true });
+  } catch (error) {
+    return onError(error);
+  }
+}
+
+/** A link counts as the folder that it may point at; readers find out. */
+function isFolder(entry: Dirent): boolean {
+  return entry.isDirectory() || entry.isSymbolicLink();
+}
+
+function errorCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
+
+function reason(error: unknown): string {
+  const reasons: Record<string, string> = {
+    EACCES: "permission denied",
+    EPERM: "permission denied",
+    ENOENT: "there is no such folder",
+    ENOTDIR: "it is no folder",
+    EISDIR: "it is a folder",
+    ELOOP: "it is a circle of links",
+  };
+  return reasons[errorCode(error) ?? ""] ?? (error instanceof Error ? error.message : String(error));
+}
