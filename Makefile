@@ -8,6 +8,7 @@ SCHEMATA := node dist/cli.js
 APP := $(if $(app),--app "$(app)")
 INSTALLED := node_modules/.package-lock.json
 OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
+BENCH_TOOLS := bench/node_modules/.package-lock.json
 SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs' 2>/dev/null)
 
 $(INSTALLED): package.json package-lock.json .npmrc
@@ -16,6 +17,10 @@ $(INSTALLED): package.json package-lock.json .npmrc
 
 $(OLDER_POSTGRES): $(addprefix test/postgres/,package.json package-lock.json .npmrc)
 	npm ci --prefix test/postgres --loglevel=error
+	@touch $@
+
+$(BENCH_TOOLS): $(addprefix bench/,package.json package-lock.json .npmrc)
+	npm ci --prefix bench --loglevel=error
 	@touch $@
 
 dist/cli.js: $(INSTALLED) $(SOURCES)
@@ -50,3 +55,8 @@ format: $(INSTALLED) ## format every file
 
 typecheck: $(INSTALLED)
 	@$(BIN)/tsc
+
+.PHONY: bench
+bench: build $(BENCH_TOOLS) ## speed and memory beside other tools: [only=empty] [skip=alembic] [rounds=3]
+	@$(BIN)/esbuild bench/main.ts --bundle --platform=node --format=esm --packages=external --log-level=warning --outfile=.schemata/bench/main.js
+	@node .schemata/bench/main.js $(foreach word,only skip rounds jobs,$(if $($(word)),"$(word)=$($(word))"))
