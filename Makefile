@@ -28,9 +28,22 @@ dist/cli.js: $(INSTALLED) $(SOURCES)
 
 .PHONY: help build
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | column -t -s '#'
+	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | column -t -s '#'
 
 build: dist/cli.js ## install and build what is out of date
+
+.PHONY: start-db stop-db reset-db
+start-db: build ## start the database server: [db=docker]
+	@$(SCHEMATA) start-db $(if $(db),--db "$(db)")
+
+stop-db: build ## stop what start-db started
+	@$(SCHEMATA) stop-db
+
+reset-db: build ## delete all data and start empty: [yes=1]
+	@$(SCHEMATA) reset-db $(if $(yes),--yes)
+
+init.sql: build $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
+	@$(SCHEMATA) init-sql --write
 
 .PHONY: upgrade-head current history
 upgrade-head: build ## bring one service, or all, to head: [app=billing]

@@ -4,4 +4,9 @@ import type { Command } from "../command.ts";
 type Load = () => Promise<{ default: Command<any> }>;
 
 /** Every verb, in the order of `--help`; each is loaded only when it runs. */
-export const VERBS: Readonly<Record<string, Load>> = {};
+export const VERBS: Readonly<Record<string, Load>> = {
+  "start-db": () => import("./start-db.ts"),
+  "stop-db": () => import("./stop-db.ts"),
+  "reset-db": () => import("./reset-db.ts"),
+  "init-sql": () => import("./init-sql.ts"),
+};

@@ -30,18 +30,20 @@ export interface InitOptions extends DataFolder {
   password: string;
   /** `false` for throw-away data: quicker, and lost by a power cut. Default: true. */
   sync?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
 /**
  * Makes a data folder with one superuser, `postgres`, who needs the password on every connection. The folder
  * appears whole or not at all; call it for one folder from one process at a time.
  */
-export async function runInitdb({ binaries, dataDir, user, password, sync = true }: InitOptions) {
+export async function runInitdb(options: InitOptions): Promise<void> {
+  const { dataDir, user, signal } = options;
   sweepHalfMade(dataDir);
   const making = `${dataDir}.making-${randomBytes(4).toString("hex")}`;
   mkdirSync(making, { mode: 0o700 });
   if (user) chownSync(making, user.uid, user.gid);
-  const child = spawnWithPassword({ binaries, dataDir: making, user, password, sync });
+  const child = spawnWithPassword({ ...options, dataDir: making });
   const output = Promise.all([text(child.stdout as Readable), text(child.stderr as Readable)]);
   const status = await exitOf(child);
   const [stdout, stderr] = await output;
@@ -50,6 +52,7 @@ export async function runInitdb({ binaries, dataDir, user, password, sync = true
     return;
   }
   rmSync(making, { recursive: true, force: true });
+  signal?.throwIfAborted();
   const why = (stderr.trim() || stdout.trim() || `initdb ended with ${status}`).replaceAll(
     "/proc/self/cwd",
     dataDir,
@@ -72,7 +75,7 @@ function sweepHalfMade(dataDir: string): void {
 }
 
 /** The password goes through an open file that no path leads to any more: neither argv nor the disk shows it. */
-function spawnWithPassword({ binaries, dataDir, user, password, sync }: Required<InitOptions>): ChildProcess {
+function spawnWithPassword({ binaries, dataDir, user, password, sync = true, signal }: InitOptions) {
   const file = `${dataDir}.password`;
   writeFileSync(file, `${password}\n`, { mode: 0o600, flag: "wx" });
   const windows = process.platform === "win32";
@@ -92,7 +95,7 @@ function spawnWithPassword({ binaries, dataDir, user, password, sync }: Required
         ...utf8,
         ...(sync ? [] : ["--no-sync"]),
       ],
-      { ...processOptions(dataDir, user), stdio: ["ignore", "pipe", "pipe", open] },
+      { ...processOptions(dataDir, user), stdio: ["ignore", "pipe", "pipe", open], signal },
     );
     if (windows) child.once("close", () => unlinkSync(file));
     return child;

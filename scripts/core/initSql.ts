@@ -1,0 +1,23 @@
+import type { Service } from "./service.ts";
+import { quoteIdent } from "./sql.ts";
+
+const HEAD = `-- What every service needs in the shared database before its first migration.
+-- Runs whenever the server starts, so every statement must bear being run again.
+-- Generated from services/: schemata init-sql --write`;
+
+/** The text of init.sql; the same services give the same bytes, whatever their order. */
+export function renderInitSql(services: readonly Pick<Service, "name" | "schema">[]): string {
+  const sections = services
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map((service) => renderSection(service).join("\n"));
+  return `${[HEAD, ...sections].join("\n\n")}\n`;
+}
+
+function renderSection({ name, schema }: Pick<Service, "name" | "schema">): string[] {
+  return [`-- ${renderName(name)}`, `CREATE SCHEMA IF NOT EXISTS ${quoteIdent(schema)};`];
+}
+
+/** A folder's name may hold a line break, which would end the comment. */
+function renderName(name: string): string {
+  return /^[\w.-]+$/.test(name) ? name : JSON.stringify(name).replaceAll(/[\u2028\u2029\u0085]/g, " ");
+}
