@@ -41,7 +41,7 @@ async function runCompose({ root, dbPort }: Place, args: string[], watch: Watch)
       fact: `${file} is missing`,
       fix: `git checkout ${COMPOSE_FILE}   # or make start-db without Docker`,
     });
-  const result = await execa("docker", ["compose", "--file", file, ...args], {
+  const result = await execa("docker", ["compose", "--file", file, "--profile", "*", ...args], {
     cwd: root,
     env: { DB_PORT: String(dbPort) },
     stdin: "ignore",

@@ -18,14 +18,14 @@ import { closeConnection, connect, ensureDatabase, sqlState } from "../postgres/
 import { ensureBinaries, findPostgresPackage } from "./binaries.ts";
 import { isOwnProcess, readOwnServer, SERVER_MAJOR, type ServerPlace, WORKSPACE_SETTING } from "./place.ts";
 import { runInitdb, spawnPostgres } from "./postgres.ts";
-import { isAlive, processesIn } from "./process.ts";
+import { isAlive, processArguments, processesIn } from "./process.ts";
 import { failStart, serverMessages } from "./startFailure.ts";
 import { chooseServerUser, type ServerUser } from "./user.ts";
 
 // Every function here wants the workspace's lock held.
 
 /** For development, yet safe in a crash; docker-compose.yml gives its server the same. */
-const SERVER_SETTINGS = {
+export const SERVER_SETTINGS = {
   shared_buffers: "128MB",
   max_connections: 200,
   max_locks_per_transaction: 256,
@@ -33,7 +33,7 @@ const SERVER_SETTINGS = {
 } as const;
 
 const LOG_LIMIT_BYTES = 8 * 1024 * 1024;
-const ORPHANS_MS = 3_000;
+const ORPHANS_MS = 1_000;
 const START_MS = 60_000;
 const NEWS_MS = 2_000;
 const FAST_STOP_MS = 30_000;
@@ -192,6 +192,8 @@ async function startPastOrphans({ place, watch, log, spawnServer }: StartAttempt
 /** They have lost their server, so what they still do can never be committed. */
 function endOrphans({ dataDir }: ServerPlace): void {
   for (const pid of processesIn(dataDir)) {
+    // Somebody's shell may stand in that folder, too; sessions call themselves `postgres: user database …`.
+    if (!/^(postgres: |.*\/postgres$)/.test(processArguments(pid)[0] ?? "")) continue;
     try {
       process.kill(pid, "SIGQUIT");
     } catch {

@@ -6,7 +6,7 @@ export type PortState = "free" | "postgres" | "other";
 // Postgres answers a request for TLS with one letter, before any login and without a line in its log:
 // length 8, then the code 1234.5679 (protocol message SSLRequest).
 const TLS_REQUEST = Buffer.from([0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f]);
-const SILENCE_MS = 3_000;
+const SILENCE_MS = 1_500;
 
 /** Asks whatever listens on 127.0.0.1 whether it speaks Postgres' protocol. */
 export function probePort(port: number): Promise<PortState> {

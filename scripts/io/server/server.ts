@@ -1,16 +1,16 @@
 import { existsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fail } from "../../core/errors.ts";
+import { fail, SchemataError } from "../../core/errors.ts";
 import type { Settings } from "../../core/settings.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
-import { ensureDatabase, withConnection } from "../postgres/connect.ts";
+import { ensureDatabase, sqlState, withConnection } from "../postgres/connect.ts";
 import { DOCKER_WORKSPACE, startDocker, startedByDocker, stopDocker } from "./docker.ts";
 import { loginUrl, removeData, startEmbedded, stopEmbedded, type Watch } from "./embedded.ts";
 import { explainFileErrors } from "./fileError.ts";
 import { initSqlIsDone, runInitSql } from "./initSql.ts";
 import { withLock } from "./lock.ts";
 import { ensureFolder, placeOf, readOwnServer, type ServerPlace, WORKSPACE_SETTING } from "./place.ts";
-import { probePort } from "./port.ts";
+import { type PortState, probePort } from "./port.ts";
 import { portTaken } from "./portTaken.ts";
 
 /** The workspace's server that answers now. */
@@ -23,6 +23,8 @@ export interface RunningServer {
 
 const LOCK_WAIT_MS = 180_000;
 const SETTLE_MS = 60_000;
+/** A connection that breaks has the system's code, Postgres' own for a shutdown, or none. */
+const BROKEN: readonly unknown[] = ["ECONNREFUSED", "ECONNRESET", "EPIPE", "57P01", "57P03", undefined];
 
 /**
  * Makes the workspace's database answer, starting the embedded server where nothing does, and brings it up to
@@ -37,7 +39,7 @@ export async function ensureServer(
   const place = placeOf(settings);
   const own = readOwnOrNothing(place);
   if (own?.ready && own.port === place.port && initSqlIsDone(place, "embedded")) return;
-  const { server, started } = await startOrFind(place, { note, signal });
+  const { server, started } = await reach(place, () => startOrFind(place, { note, signal }));
   if (started) note(`Started the database server on 127.0.0.1:${server.port}`);
   if (started || !initSqlIsDone(place, server.by)) await runInitSql(place, server.by);
 }
@@ -46,10 +48,11 @@ export async function ensureServer(
 export async function startServer(
   settings: Settings,
   watch: Watch & { by?: "embedded" | "docker" },
-): Promise<{ server: RunningServer; started: boolean }> {
+): Promise<Outcome> {
   const place = placeOf(settings);
-  const outcome = await (watch.by === "docker" ? startInDocker(place, watch) : startOrFind(place, watch));
-  await ensureDatabase(loginUrl(place.port, DEFAULT_LOGIN.database));
+  const outcome = await reach(place, () =>
+    watch.by === "docker" ? startInDocker(place, watch) : startOrFind(place, watch),
+  );
   await runInitSql(place, outcome.server.by);
   return outcome;
 }
@@ -91,7 +94,24 @@ export async function serverStatus(settings: Settings): Promise<RunningServer | 
   return findRunning(placeOf(settings));
 }
 
-async function startOrFind(place: ServerPlace, watch: Watch) {
+type Outcome = { server: RunningServer; started: boolean };
+
+/** A server that was found may be dying at this moment: only a login tells, and then it is looked for again. */
+async function reach(place: ServerPlace, find: () => Promise<Outcome>): Promise<Outcome> {
+  for (let round = 0; ; round++) {
+    const outcome = await find();
+    try {
+      await ensureDatabase(loginUrl(place.port, DEFAULT_LOGIN.database));
+      return outcome;
+    } catch (error) {
+      const code = error instanceof SchemataError ? sqlState(error.cause) : undefined;
+      if (round === 20 || !BROKEN.includes(code)) throw error;
+      await sleep(100);
+    }
+  }
+}
+
+async function startOrFind(place: ServerPlace, watch: Watch): Promise<Outcome> {
   const found = await findRunning(place, watch.signal);
   if (found) return { server: found, started: false };
   return locked(place, watch, async () => {
@@ -102,7 +122,7 @@ async function startOrFind(place: ServerPlace, watch: Watch) {
   });
 }
 
-async function startInDocker(place: ServerPlace, watch: Watch) {
+async function startInDocker(place: ServerPlace, watch: Watch): Promise<Outcome> {
   const found = await findRunning(place, watch.signal);
   if (found?.by === "embedded") {
     fail({
@@ -132,13 +152,22 @@ async function findRunning(place: ServerPlace, signal?: AbortSignal): Promise<Ru
     });
   }
   if (own) return { by: "embedded", port: own.port, pid: own.pid };
-  const state = await probePort(place.port);
+  const state = await steadyState(place.port);
   if (state === "free") return undefined;
   if (state === "other") return fail(portTaken(place, "other"));
   const workspace = await askWorkspace(place.port);
   if (workspace === DOCKER_WORKSPACE) return { by: "docker", port: place.port };
   if (workspace === place.root) return { by: "embedded", port: place.port };
   return fail(portTaken(place, workspace ? { workspace } : "postgres"));
+}
+
+/** A server that was just killed hangs up on one more caller before its port is free. */
+async function steadyState(port: number): Promise<PortState> {
+  for (let round = 0; ; round++) {
+    const state = await probePort(port);
+    if (state !== "other" || round === 2) return state;
+    await sleep(150);
+  }
 }
 
 /** Waits for a server that another command is just starting or stopping. */

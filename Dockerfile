@@ -1,0 +1,19 @@
+# The tool with the services' migrations: docker build -t schemata . && docker run --rm -e DATABASE_URL=… schemata current
+FROM node:22-slim AS build
+WORKDIR /workspace
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --omit=optional
+COPY . .
+RUN node scripts/build.mjs && npm prune --omit=dev --omit=optional
+
+FROM node:22-slim
+WORKDIR /workspace
+ENV NODE_ENV=production
+COPY --from=build /workspace/package.json ./
+COPY --from=build /workspace/node_modules ./node_modules
+COPY --from=build /workspace/dist ./dist
+COPY --from=build /workspace/prisma ./prisma
+COPY --from=build /workspace/services ./services
+USER node
+ENTRYPOINT ["node", "dist/cli.js"]
+CMD ["--help"]
