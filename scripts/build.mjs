@@ -8,7 +8,7 @@ import { build } from "esbuild";
 const dist = process.env.SCHEMATA_DIST ?? "dist";
 await rm(dist, { recursive: true, force: true });
 await build({
-  entryPoints: { cli: "scripts/cli.ts" },
+  entryPoints: { cli: "scripts/cli.ts", "schema-engine": "prisma/engine/door.ts" },
   outdir: dist,
   bundle: true,
   splitting: true,
@@ -26,4 +26,4 @@ await build({
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
 });
-await Promise.all(["cli.js"].map((file) => chmod(join(dist, file), 0o755)));
+await Promise.all(["cli.js", "schema-engine.js"].map((file) => chmod(join(dist, file), 0o755)));

@@ -1,0 +1,128 @@
+import {
+  DriverAdapterError,
+  type SqlDriverAdapter,
+  type SqlQuery,
+  type SqlResultSet,
+} from "@prisma/driver-adapter-utils";
+import type pg from "pg";
+import { LEDGER_TABLE, PRISMA_LOCK } from "../../scripts/core/transaction.ts";
+import { connectTarget, type Target } from "./connection.ts";
+import { toAdapterError } from "./databaseErrors.ts";
+import { RAW_TYPES, readingOf } from "./values.ts";
+
+/** A little longer than the engine waits, so that its own message comes first and no wait outlives it by much. */
+const LOCK_WAIT_MS = 11_000;
+
+export interface AdapterOptions {
+  target: Target;
+  /** Leave out the advisory lock, as PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK asks. */
+  withoutLock?: boolean;
+  /** The database holds what a history made and no ledger counts: the engine shall see none. */
+  withoutLedger?: boolean;
+  /** Answers of the catalog kept from one query to the next; whoever passes it knows that nothing changes meanwhile. */
+  memory?: Map<string, SqlResultSet>;
+  dispose(): Promise<void>;
+}
+
+/** Connects and pins the search path: the engine's unqualified names then mean the target's schema. */
+export async function openSession(target: Target): Promise<pg.Client> {
+  const client = await connectTarget(target);
+  try {
+    // After connecting, since poolers refuse start-up parameters.
+    await client.query("SELECT set_config('search_path', quote_ident($1), false)", [target.schema]);
+    return client;
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
+}
+
+/** Serves one connection to the schema engine. */
+export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriverAdapter {
+  const { target, memory } = options;
+  const guard = async <T>(work: () => Promise<T>, script?: string): Promise<T> => {
+    try {
+      return await work();
+    } catch (error) {
+      throw error instanceof DriverAdapterError ? error : toAdapterError(error, target, script);
+    }
+  };
+  const readRows = async ({ sql, args }: SqlQuery): Promise<SqlResultSet> => {
+    if (isLockRequest(sql)) await takeLock(client, options);
+    if (options.withoutLedger && sql.includes(`"${LEDGER_TABLE}"`)) throw ledgerMissing();
+    const result = await client.query({ text: sql, values: args, rowMode: "array", types: RAW_TYPES });
+    return hideLedgers(toResultSet(result), options);
+  };
+  return {
+    provider: "postgres",
+    adapterName: "schemata",
+    queryRaw: (query) =>
+      guard(async () => {
+        const key = `${query.sql}\0${JSON.stringify(query.args)}`;
+        const known = memory?.get(key);
+        if (known) return known;
+        const answer = await readRows(query);
+        memory?.set(key, answer);
+        return answer;
+      }),
+    executeRaw: ({ sql, args }) =>
+      guard(async () => {
+        if (isLockRequest(sql)) return takeLock(client, options);
+        memory?.clear();
+        return (await client.query(sql, args)).rowCount ?? 0;
+      }),
+    executeScript: (script) =>
+      guard(async () => {
+        memory?.clear();
+        // Whole, by the simple protocol: any splitting would cut function bodies and strings.
+        await client.query(script);
+      }, script),
+    startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),
+    getConnectionInfo: () => ({ schemaName: target.schema, supportsRelationJoins: true }),
+    dispose: options.dispose,
+  };
+}
+
+function isLockRequest(sql: string): boolean {
+  return sql.includes(`pg_advisory_lock(${PRISMA_LOCK})`);
+}
+
+/**
+ * The engine asks for one lock for the whole database. Sharing it, with a lock of the schema beside it, keeps services
+ * out of each other's way, and still excludes a native engine and two runs of one service.
+ */
+async function takeLock(client: pg.Client, { target, withoutLock }: AdapterOptions): Promise<number> {
+  if (withoutLock) return 0;
+  await client.query("SELECT set_config('lock_timeout', $1, false)", [String(LOCK_WAIT_MS)]);
+  await client.query("SELECT pg_advisory_lock_shared($1)", [PRISMA_LOCK]);
+  await client.query("SELECT pg_advisory_lock($1::integer, hashtext($2))", [PRISMA_LOCK, target.schema]);
+  await client.query("RESET lock_timeout");
+  return 1;
+}
+
+function toResultSet(result: pg.QueryArrayResult): SqlResultSet {
+  const readings = result.fields.map((field) => readingOf(field.dataTypeID));
+  const rows = result.rows as (string | null)[][];
+  return {
+    columnNames: result.fields.map((field) => field.name),
+    columnTypes: readings.map(([type]) => type),
+    rows: rows.map((row) => row.map((value, index) => (value === null ? null : readings[index]?.[1](value)))),
+  };
+}
+
+/**
+ * With several schemas listed the engine takes a ledger in any of them for its own, and fails where its own is not
+ * there yet. So it never sees those of others.
+ */
+function hideLedgers(result: SqlResultSet, { target, withoutLedger }: AdapterOptions): SqlResultSet {
+  const table = result.columnNames.indexOf("table_name");
+  const schema = result.columnNames.indexOf("namespace");
+  if (table === -1 || schema === -1) return result;
+  const isHidden = (row: unknown[]) =>
+    row[table] === LEDGER_TABLE && (withoutLedger || row[schema] !== target.schema);
+  return { ...result, rows: result.rows.filter((row) => !isHidden(row)) };
+}
+
+function ledgerMissing(): DriverAdapterError {
+  return new DriverAdapterError({ kind: "TableDoesNotExist", table: LEDGER_TABLE });
+}

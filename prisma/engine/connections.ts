@@ -1,0 +1,152 @@
+import {
+  bindMigrationAwareSqlAdapterFactory,
+  type SqlDriverAdapter,
+  type SqlQuery,
+  type SqlResultSet,
+} from "@prisma/driver-adapter-utils";
+import type pg from "pg";
+import { makeAdapter, openSession } from "./adapter.ts";
+import { parseTarget, type Target } from "./connection.ts";
+import { toAdapterError } from "./databaseErrors.ts";
+import { openShadow } from "./shadow.ts";
+import { readingOf } from "./values.ts";
+
+/** What an engine connects through. Freeing an engine closes nothing: whoever made this disposes of it. */
+export interface Connections {
+  /** For `SchemaEngine.new`. */
+  factory: object;
+  /** Closes every connection and drops the shadow databases that are still there; may be called again. */
+  dispose(): Promise<void>;
+}
+
+export interface LiveConnectionsOptions {
+  url: string;
+  shadowDatabaseUrl?: string | undefined;
+  withoutLock?: boolean;
+}
+
+/** Connections for the whole of the engine: a live database, and shadow databases as it asks for them. */
+export function liveConnections({
+  url,
+  shadowDatabaseUrl,
+  withoutLock = false,
+}: LiveConnectionsOptions): Connections {
+  const target = parseTarget(url);
+  return track((keep) => ({
+    connect: () => keep(() => openLive(target, { withoutLock })),
+    connectToShadowDb: () => keep(() => openShadow(target, shadowDatabaseUrl)),
+  }));
+}
+
+/**
+ * Connections on which one database is both the live one and its own shadow: what a history made there is compared
+ * with a schema file, nothing is replayed. `forget` must be called when the database may have changed.
+ */
+export function keptConnections(url: string): Connections & { forget(): void } {
+  const target = parseTarget(url);
+  const memory = new Map<string, SqlResultSet>();
+  let client: pg.Client | undefined;
+  const connections = track((keep) => ({
+    connect: () =>
+      keep(async () => {
+        client = await connectOrExplain(target);
+        const opened = client;
+        return makeAdapter(opened, { target, memory, withoutLedger: true, dispose: () => opened.end() });
+      }),
+    connectToShadowDb: async () => {
+      if (!client) throw new Error("the shadow was asked for before the database");
+      return makeAdapter(client, { target, memory, withoutLedger: true, dispose: async () => {} });
+    },
+  }));
+  return { ...connections, forget: () => memory.clear() };
+}
+
+/** No database at all: an engine on it compares schema files with each other. */
+export function offlineConnections(): Connections {
+  return track(() => ({
+    connect: async () => offlineAdapter(),
+    connectToShadowDb: async () => offlineAdapter(),
+  }));
+}
+
+type Keep = (open: () => Promise<SqlDriverAdapter>) => Promise<SqlDriverAdapter>;
+
+interface Doors {
+  connect(): Promise<SqlDriverAdapter>;
+  connectToShadowDb(): Promise<SqlDriverAdapter>;
+}
+
+/** Each adapter is disposed of once, by the engine or at the end, the latest first. */
+function track(makeDoors: (keep: Keep) => Doors): Connections {
+  const open = new Set<Promise<SqlDriverAdapter>>();
+  let closing = false;
+  const keep: Keep = (opening) => {
+    if (closing) return Promise.reject(new Error("the engine is shutting down"));
+    const opened: Promise<SqlDriverAdapter> = opening().then((adapter) => {
+      let disposed: Promise<void> | undefined;
+      const disposeOnce = () => {
+        disposed ??= adapter.dispose().finally(() => open.delete(opened));
+        return disposed;
+      };
+      return { ...adapter, dispose: disposeOnce };
+    });
+    open.add(opened);
+    opened.catch(() => open.delete(opened));
+    return opened;
+  };
+  return {
+    factory: bindMigrationAwareSqlAdapterFactory({
+      provider: "postgres",
+      adapterName: "schemata",
+      ...makeDoors(keep),
+    }),
+    async dispose() {
+      closing = true;
+      for (const opened of [...open].reverse()) {
+        const adapter = await opened.catch(() => undefined);
+        await adapter?.dispose().catch(() => {});
+      }
+    },
+  };
+}
+
+async function openLive(
+  target: Target,
+  { withoutLock }: { withoutLock: boolean },
+): Promise<SqlDriverAdapter> {
+  const client = await connectOrExplain(target);
+  return makeAdapter(client, { target, withoutLock, dispose: () => client.end() });
+}
+
+async function connectOrExplain(target: Target): Promise<pg.Client> {
+  try {
+    return await openSession(target);
+  } catch (error) {
+    throw toAdapterError(error, target);
+  }
+}
+
+/** While it is built, an engine asks whether its schema exists and which server this is; nothing more. */
+function offlineAdapter(): SqlDriverAdapter {
+  const INT4 = 23;
+  const BOOL = 16;
+  const TEXT = 25;
+  const refuse = () => Promise.reject(new Error("this comparison needs no database, and has none"));
+  return {
+    provider: "postgres",
+    adapterName: "schemata",
+    queryRaw: async ({ sql }: SqlQuery) => {
+      if (!sql.includes("version()")) return refuse();
+      return {
+        columnNames: ["exists", "version", "numeric_version"],
+        columnTypes: [BOOL, TEXT, INT4].map((oid) => readingOf(oid)[0]),
+        rows: [[true, "PostgreSQL 18.0", 180_000]],
+      };
+    },
+    executeRaw: refuse,
+    executeScript: refuse,
+    startTransaction: refuse,
+    getConnectionInfo: () => ({ schemaName: "public", supportsRelationJoins: true }),
+    dispose: async () => {},
+  };
+}

@@ -1,0 +1,180 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import type { ConstructorOptions, SchemaEngine } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import { type Connections, liveConnections, offlineConnections } from "./connections.ts";
+import { runDatabaseCommand } from "./databaseCommand.ts";
+import { type EngineError, toEngineError } from "./engineError.ts";
+import { engineCommit, loadEngine } from "./load.ts";
+
+// The program that the stock Prisma CLI starts in place of its native schema engine: the same arguments, and JSON-RPC,
+// one message a line, on standard input and output. Standard error carries log lines, JSON as well.
+
+interface Datasource {
+  url?: string;
+  shadowDatabaseUrl?: string;
+}
+
+interface DoorArguments {
+  datamodels: [path: string, content: string][];
+  datasource: Datasource;
+}
+
+interface Request {
+  id: number;
+  method: string;
+  params?: Record<string, unknown>;
+}
+
+const argv = process.argv.slice(2);
+if (argv.includes("--version")) {
+  process.stdout.write(`schema-engine-cli ${engineCommit()}\n`);
+} else if (argv.includes("cli")) {
+  process.exitCode = await runDatabaseCommand(argv.at(-1) ?? "", parseArguments(argv).datasource.url);
+} else {
+  await serve();
+}
+
+function parseArguments(args: readonly string[]): DoorArguments {
+  const parsed: DoorArguments = { datamodels: [], datasource: {} };
+  for (const [index, name] of args.entries()) {
+    const value = args[index + 1] ?? "";
+    if (name === "--datamodels" || name === "-d")
+      parsed.datamodels.push([value, readFileSync(value, "utf8")]);
+    if (name === "--datasource") parsed.datasource = JSON.parse(value) as Datasource;
+  }
+  return parsed;
+}
+
+/** Answers requests in their order until standard input ends or the CLI sends its SIGTERM, then cleans up. */
+async function serve(): Promise<void> {
+  let engines: Engines | undefined;
+  let status = 0;
+  let leaving: Promise<void> | undefined;
+  const leave = () => {
+    leaving ??= (engines?.dispose() ?? Promise.resolve()).finally(() => process.exit(status));
+    return leaving;
+  };
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, leave);
+  // The CLI may be gone before its last answer.
+  process.stdout.on("error", leave);
+  for await (const line of createInterface({ input: process.stdin })) {
+    const request = parseRequest(line);
+    if (!request) continue;
+    try {
+      engines ??= makeEngines(parseArguments(argv));
+      const result = await answer(await engines.forRequest(request), request);
+      send({ id: request.id, result: result ?? {} });
+    } catch (error) {
+      if (!engines?.isOpen()) status = 1;
+      send({ id: request.id, error: toResponse(toEngineError(error)) });
+    }
+  }
+  await leave();
+}
+
+/** Answers of the CLI to our own requests have no method. */
+function parseRequest(line: string): Request | undefined {
+  if (line.trim() === "") return undefined;
+  const message = JSON.parse(line) as Partial<Request>;
+  return typeof message.method === "string" ? (message as Request) : undefined;
+}
+
+function send(message: object): void {
+  process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`);
+}
+
+interface Engines {
+  forRequest(request: Request): Promise<SchemaEngine>;
+  /** An engine was made: whatever fails now fails within a request. */
+  isOpen(): boolean;
+  dispose(): Promise<void>;
+}
+
+/** One engine on the database and one without, each made when a request first needs it. */
+function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
+  const made = new Map<"live" | "offline", { connections: Connections; engine: Promise<SchemaEngine> }>();
+  let open = false;
+  const make = (kind: "live" | "offline") => {
+    const connections = kind === "live" ? connectLive(datasource) : offlineConnections();
+    const engine = newEngine(datamodels, connections);
+    engine.then(
+      () => {
+        open = true;
+      },
+      () => {},
+    );
+    made.set(kind, { connections, engine });
+    return engine;
+  };
+  return {
+    forRequest: (request) => {
+      const kind = needsNoDatabase(request) ? "offline" : "live";
+      return made.get(kind)?.engine ?? make(kind);
+    },
+    isOpen: () => open,
+    dispose: async () => {
+      await Promise.all([...made.values()].map(({ connections }) => connections.dispose()));
+    },
+  };
+}
+
+async function newEngine(
+  datamodels: ConstructorOptions["datamodels"] & object,
+  connections: Connections,
+): Promise<SchemaEngine> {
+  const { SchemaEngine } = await loadEngine();
+  const log = (line: string) => void process.stderr.write(`${line.trimEnd()}\n`);
+  return SchemaEngine.new(
+    { datamodels: datamodels.length > 0 ? datamodels : undefined },
+    log,
+    connections.factory,
+  );
+}
+
+function connectLive({ url, shadowDatabaseUrl }: Datasource): Connections {
+  if (url === undefined || url === "")
+    throw new Error("The datasource has no URL: prisma.config.ts must give one");
+  const withoutLock = /^(1|true)$/i.test(process.env.PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK ?? "");
+  return liveConnections({ url, shadowDatabaseUrl: shadowDatabaseUrl || undefined, withoutLock });
+}
+
+/** Schema files can be compared with each other, and with nothing, wherever the database is. */
+function needsNoDatabase({ method, params }: Request): boolean {
+  if (method !== "diff") return false;
+  return [params?.from, params?.to].every((side) => {
+    const tag = (side as { tag?: string } | undefined)?.tag;
+    return tag === "empty" || tag === "schemaDatamodel";
+  });
+}
+
+/** Methods are those of the engine's class, but for one that it calls otherwise, and two that it does not have. */
+async function answer(engine: SchemaEngine, { method, params }: Request): Promise<unknown> {
+  switch (method) {
+    case "getDatabaseVersion":
+      return engine.version(undefined);
+    case "diff": {
+      const { exitCode, stdout } = await engine.diff(params as never);
+      // The native engine has its parent print the result, and the CLI prints nothing else.
+      if (stdout) send({ id: 1, method: "print", params: { content: stdout.replace(/\n$/, "") } });
+      return { exitCode };
+    }
+    default: {
+      const call = Object.hasOwn(Object.getPrototypeOf(engine), method)
+        ? engine[method as "diff"]
+        : undefined;
+      if (typeof call !== "function" || method === "free" || method === "constructor") {
+        throw new Error(`The schema engine in WebAssembly has no method ${method}`);
+      }
+      return call.call(engine, params as never);
+    }
+  }
+}
+
+function toResponse({ message, code, panic }: EngineError): object {
+  return {
+    code: 4466,
+    message: "An error happened. Check the data field for details.",
+    data: { is_panic: panic, message, meta: null, error_code: code ?? null },
+  };
+}

@@ -1,0 +1,142 @@
+import type { DiffTarget, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import { keptConnections, offlineConnections } from "./connections.ts";
+import { toEngineError } from "./engineError.ts";
+import { loadEngine } from "./load.ts";
+
+/** One file of a Prisma schema; `path` is what messages show. */
+export interface SchemaFile {
+  path: string;
+  content: string;
+}
+
+/** Tables and enums that belong to others, as `schema.name`: read, never created, changed or dropped. */
+export interface External {
+  tables?: readonly string[];
+  enums?: readonly string[];
+}
+
+export interface EngineOptions {
+  /** The database to compare with, its schema in `?schema=`, which is created when it is missing; none: files only. */
+  url?: string | undefined;
+  /** The schema file as it is now; its `schemas` are the only ones looked at. */
+  schemaFiles: readonly SchemaFile[];
+  external?: External;
+}
+
+/** A migration that leads from the database to the schema file, exactly as stock Prisma would write it. */
+export interface Revision {
+  /** Ends with a newline; warnings stand in a comment at its head. */
+  sql: string;
+  /** What the migration destroys, or cannot do to a table that has rows: a sentence each. */
+  warnings: string[];
+}
+
+/** The schema engine over one database that is nobody else's meanwhile. Every failure is an {@link EngineError}. */
+export interface Engine extends AsyncDisposable {
+  /** Fails with Prisma's own message, with file and line, when the schema file does not parse (P1012). */
+  validate(): Promise<void>;
+  /** The next migration, from the database to the schema file; `undefined` where they agree. */
+  revise(): Promise<Revision | undefined>;
+  /** SQL from one state to the other, without warnings; "" where they agree. */
+  diff(from: Side, to: Side): Promise<string>;
+  /** The same for people to read: which tables, columns and so on are added, changed or removed; "" for nothing. */
+  summarise(from: Side, to: Side): Promise<string>;
+  /** The schema file completed from the database; needs at least its datasource block. */
+  introspect(): Promise<{ files: SchemaFile[]; warnings: string | undefined }>;
+}
+
+/** `database` is the one that the engine was opened on, `schema` its schema file. */
+export type Side = "database" | "schema" | "empty" | { schemaFiles: readonly SchemaFile[] };
+
+/** Migrations are never the engine's business here: the database already holds what they made. */
+const NO_MIGRATIONS = {
+  baseDir: "migrations",
+  lockfile: { path: "migration_lock.toml", content: null },
+  shadowDbInitScript: "",
+  migrationDirectories: [],
+};
+
+/** Opens the engine in this process; `await using`, or dispose of it: its connection stays open until then. */
+export async function openEngine({ url, schemaFiles, external = {} }: EngineOptions): Promise<Engine> {
+  const files = schemaFiles.map((file) => ({ ...file }));
+  const connections =
+    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url);
+  const filters: SchemaFilter = {
+    externalTables: [...(external.tables ?? [])],
+    externalEnums: [...(external.enums ?? [])],
+  };
+  const call = async <T>(work: () => Promise<T>): Promise<T> => {
+    connections.forget();
+    try {
+      return await work();
+    } catch (error) {
+      throw toEngineError(error);
+    }
+  };
+  const engine = await call(async () => {
+    const { SchemaEngine } = await loadEngine();
+    return SchemaEngine.new(
+      { datamodels: files.map(({ path, content }) => [path, content]) },
+      () => {},
+      connections.factory,
+    );
+  }).catch(async (error: unknown) => {
+    await connections.dispose();
+    throw error;
+  });
+  const toTarget = (side: Side): DiffTarget => {
+    if (side === "empty") return { tag: "empty" };
+    if (side === "schema") return { tag: "schemaDatamodel", files };
+    if (side === "database") return { tag: "schemaDatasource", configDir: ".", files };
+    return { tag: "schemaDatamodel", files: [...side.schemaFiles] };
+  };
+  const compare = async (from: Side, to: Side, script: boolean): Promise<string> => {
+    const diff = { from: toTarget(from), to: toTarget(to), script, exitCode: true, filters };
+    const { exitCode, stdout } = await call(() => engine.diff(diff));
+    return exitCode === 0 ? "" : (stdout ?? "");
+  };
+  return {
+    validate: async () => void (await compare("empty", "schema", true)),
+    diff: (from, to) => compare(from, to, true),
+    summarise: (from, to) => compare(from, to, false),
+    revise: () =>
+      call(async () => {
+        const schema = { files };
+        // createMigration has no shadow of its own: it answers from what this call has read.
+        await engine.devDiagnostic({ migrationsList: NO_MIGRATIONS, filters });
+        const { migrationScript } = await engine.createMigration({
+          draft: false,
+          migrationName: "revision",
+          migrationsList: NO_MIGRATIONS,
+          schema,
+          filters,
+        });
+        return migrationScript === null
+          ? undefined
+          : { sql: migrationScript, warnings: parseWarnings(migrationScript) };
+      }),
+    introspect: () =>
+      call(async () => {
+        const { schema, warnings } = await engine.introspect({
+          schema: { files },
+          baseDirectoryPath: ".",
+          force: false,
+          compositeTypeDepth: -1,
+          namespaces: null,
+        });
+        return { files: schema.files, warnings: warnings ?? undefined };
+      }),
+    async [Symbol.asyncDispose]() {
+      engine.free();
+      await connections.dispose();
+    },
+  };
+}
+
+/** The list that the engine writes into the comment at the head of a script. */
+function parseWarnings(sql: string): string[] {
+  const [head] = /^\/\*\s+Warnings:\n[\s\S]*?\*\//.exec(sql) ?? [];
+  return (head ?? "")
+    .split("\n")
+    .flatMap((line) => (line.startsWith("  - ") ? [line.slice(4).trimEnd()] : []));
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from "node:crypto";
+import { DriverAdapterError, type SqlDriverAdapter } from "@prisma/driver-adapter-utils";
+import type pg from "pg";
+import { quoteIdent } from "../../scripts/core/sql.ts";
+import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
+import { makeAdapter, openSession } from "./adapter.ts";
+import { connectTarget, onDatabase, parseTarget, type Target } from "./connection.ts";
+import { toAdapterError } from "./databaseErrors.ts";
+
+const PREFIX = "prisma_migrate_shadow_db_";
+/** Between its creation and the first connection a shadow database looks abandoned. */
+const ORPHAN_AGE_MS = 10 * 60_000;
+
+/**
+ * Opens an empty database for replaying a history, with the target's search path: the one that `shadowDatabaseUrl`
+ * names, emptied first, or one made beside the target that is dropped with the adapter.
+ */
+export async function openShadow(target: Target, shadowDatabaseUrl?: string): Promise<SqlDriverAdapter> {
+  try {
+    return shadowDatabaseUrl === undefined
+      ? await createShadow(target)
+      : await borrowShadow(target, { ...parseTarget(shadowDatabaseUrl), schema: target.schema });
+  } catch (error) {
+    throw error instanceof DriverAdapterError ? error : toAdapterError(error, target);
+  }
+}
+
+async function createShadow(target: Target): Promise<SqlDriverAdapter> {
+  const name = `${PREFIX}${Date.now().toString(36)}_${randomBytes(8).toString("hex")}`;
+  const admin = await connectTarget(target);
+  const shadow = onDatabase(target, name);
+  let client: pg.Client | undefined;
+  const dispose = async () => {
+    await client?.end().catch(() => {});
+    await admin.query(`DROP DATABASE IF EXISTS ${quoteIdent(name)} WITH (FORCE)`);
+    await dropOrphans(admin).catch(() => {});
+    await admin.end().catch(() => {});
+  };
+  try {
+    await createDatabase(admin, name);
+    client = await openSession(shadow);
+    return makeAdapter(client, { target: shadow, dispose });
+  } catch (error) {
+    await dispose().catch(() => {});
+    throw error;
+  }
+}
+
+async function createDatabase(admin: pg.Client, name: string): Promise<void> {
+  const attempts = 5;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await admin.query(`CREATE DATABASE ${quoteIdent(name)}`);
+      return;
+    } catch (error) {
+      const code = sqlState(error);
+      if (code === "42501")
+        throw refusal(
+          "this role may not create the shadow database that histories are replayed in: grant it CREATEDB (ALTER ROLE … CREATEDB), or name an empty database in SHADOW_DATABASE_URL",
+        );
+      // 55006: another session is using template1, which passes.
+      if (code !== "55006" || attempt === attempts) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 100 * attempt));
+    }
+  }
+}
+
+/** Drops the shadow databases of runs that were killed: old by their name, and nobody connected. */
+async function dropOrphans(admin: pg.Client): Promise<void> {
+  const { rows } = await admin.query(
+    `SELECT datname FROM pg_database d
+      WHERE starts_with(datname, $1) AND pg_has_role(datdba, 'MEMBER')
+        AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.datid = d.oid)`,
+    [PREFIX],
+  );
+  for (const { datname } of rows as { datname: string }[]) {
+    // Without FORCE: who has connected since keeps it.
+    if (isOld(datname)) await admin.query(`DROP DATABASE IF EXISTS ${quoteIdent(datname)}`);
+  }
+}
+
+/** Only names that we gave tell their age; a native engine's are left to whoever made them. */
+function isOld(name: string): boolean {
+  const [, time] = /^([0-9a-z]{8,9})_[0-9a-f]{16}$/.exec(name.slice(PREFIX.length)) ?? [];
+  return time !== undefined && Date.now() - Number.parseInt(time, 36) > ORPHAN_AGE_MS;
+}
+
+async function borrowShadow(target: Target, shadow: Target): Promise<SqlDriverAdapter> {
+  const client = await openSession(shadow);
+  try {
+    if ((await identify(client)) === (await identifyTarget(target))) {
+      throw refusal(
+        "SHADOW_DATABASE_URL names the database itself, and a shadow database is emptied before each use",
+      );
+    }
+    // One replay at a time; the lock ends with the connection.
+    await client.query("SELECT pg_advisory_lock($1)", [PRISMA_LOCK]);
+    await emptyDatabase(client, shadow.schema);
+    return makeAdapter(client, { target: shadow, withoutLock: true, dispose: () => client.end() });
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw error;
+  }
+}
+
+async function identifyTarget(target: Target): Promise<string> {
+  const client = await connectTarget(target);
+  try {
+    return await identify(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Tells two databases apart by what no address can disguise: the server's start and the database's number. */
+async function identify(client: pg.Client): Promise<string> {
+  const { rows } = await client.query(
+    "SELECT concat(pg_postmaster_start_time(), ' ', oid, ' ', datname) AS id FROM pg_database WHERE datname = current_database()",
+  );
+  return rows[0].id;
+}
+
+/** Drops every schema that this role may drop, but those that hold an extension: a history may need it. */
+async function emptyDatabase(client: pg.Client, own: string): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT nspname AS name, EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid) AS holds_extension
+       FROM pg_namespace n
+      WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND pg_has_role(nspowner, 'MEMBER')`,
+  );
+  for (const { name, holds_extension: holdsExtension } of rows as {
+    name: string;
+    holds_extension: boolean;
+  }[]) {
+    if (holdsExtension && name !== own) continue;
+    if (holdsExtension)
+      throw refusal(
+        `the shadow database holds an extension in the schema "${own}": move it to another (ALTER EXTENSION … SET SCHEMA …)`,
+      );
+    await client.query(`DROP SCHEMA ${quoteIdent(name)} CASCADE`);
+    if (name === "public") await client.query("CREATE SCHEMA public");
+  }
+}
+
+function refusal(message: string): DriverAdapterError {
+  return new DriverAdapterError({
+    kind: "postgres",
+    code: "42501",
+    severity: "ERROR",
+    message,
+    detail: undefined,
+    column: undefined,
+    hint: undefined,
+  });
+}
+
+function sqlState(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error ? String(error.code) : undefined;
+}
