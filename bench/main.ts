@@ -126,7 +126,7 @@ function summarize(contestant: Contestant, runs: readonly Measured[]): Result {
     ms,
     fastest: Math.min(...times),
     slowest: Math.max(...times),
-    scaledMs: (ms * (contestant.scaleTo ?? contestant.services)) / contestant.services,
+    scaledMs: ms * ((contestant.scaleTo ?? contestant.services) / contestant.services),
     cpuMs: median(runs.map(({ cpuMs }) => cpuMs)),
     peakMb: median(runs.map(({ peakMb }) => peakMb)),
   };
