@@ -13,6 +13,8 @@ import { parseSettings, type Settings } from "./core/settings.ts";
 
 const argv = hideBin(process.argv);
 const interrupt = new AbortController();
+/** Lines at the bottom of the terminal that will be drawn again. */
+const live: string[] = [];
 
 process.exitCode = await main().catch(report);
 
@@ -83,7 +85,13 @@ function makeContext(): Context {
     settings,
     env: process.env,
     print: (text) => void process.stdout.write(`${text}\n`),
-    note: (text) => void process.stderr.write(`${maskPasswords(text)}\n`),
+    note: (text) => {
+      const lines = live.splice(0);
+      erase(lines.length);
+      process.stderr.write(`${maskPasswords(text)}\n`);
+      draw(lines);
+    },
+    draw,
     terminal: { interactive, columns: process.stderr.columns ?? 100 },
     signal: interrupt.signal,
     ask: async (question) => {
@@ -96,6 +104,17 @@ function makeContext(): Context {
       }
     },
   };
+}
+
+function draw(lines: readonly string[]): void {
+  erase(live.length);
+  live.splice(0, live.length, ...lines);
+  if (lines.length > 0) process.stderr.write(`${lines.join("\n")}\n`);
+}
+
+/** Moves up over lines that were drawn and clears the screen below. */
+function erase(lines: number): void {
+  if (lines > 0) process.stderr.write(`\u001B[${lines}A\u001B[0J`);
 }
 
 function readSettings(): Settings {

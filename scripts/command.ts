@@ -1,4 +1,4 @@
-import type { Argv } from "yargs";
+import type { ArgumentsCamelCase, Argv } from "yargs";
 import type { ExitStatus } from "./core/errors.ts";
 import type { Settings } from "./core/settings.ts";
 
@@ -11,6 +11,8 @@ export interface Context {
   print(text: string): void;
   /** Prints a line of everything else, on standard error. */
   note(text: string): void;
+  /** Replaces the lines last drawn on the terminal by these; what is noted meanwhile scrolls above them. */
+  draw(lines: readonly string[]): void;
   /** `interactive`: standard input and standard error are both terminals. */
   terminal: { interactive: boolean; columns: number };
   /** Aborted by Ctrl-C or SIGTERM. */
@@ -27,7 +29,7 @@ export interface Command<Options = object> {
   /** Shown by `--help` under the options, each with what it does. */
   examples?: readonly (readonly [command: string, meaning: string])[];
   options(yargs: Argv): Argv<Options>;
-  run(options: Options, context: Context): Promise<ExitStatus>;
+  run(options: ArgumentsCamelCase<Options>, context: Context): Promise<ExitStatus>;
 }
 
 /** Infers a command's options from its yargs declaration. */

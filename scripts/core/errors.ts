@@ -12,6 +12,8 @@ export interface Failure {
   cause?: unknown;
   /** Default: 1, failed. */
   status?: ExitStatus | undefined;
+  /** The same for machines, in `--json`: place, SQLSTATE, statement. */
+  details?: Readonly<Record<string, string | number | undefined>> | undefined;
 }
 
 /** A failure that a user can cause and mend; whatever else is thrown is a defect of the tool. */
@@ -19,6 +21,7 @@ export class SchemataError extends Error {
   readonly why: string | undefined;
   readonly fix: string | undefined;
   readonly status: ExitStatus;
+  readonly details: Failure["details"];
 
   constructor(failure: Failure) {
     super(failure.fact, { cause: failure.cause });
@@ -26,6 +29,7 @@ export class SchemataError extends Error {
     this.why = failure.why;
     this.fix = failure.fix;
     this.status = failure.status ?? EXIT.failed;
+    this.details = failure.details;
   }
 }
 

@@ -63,7 +63,7 @@ function byteLength(text: string): number {
 function tokenize(text: string): string[] {
   const tokens: string[] = [];
   for (const [token] of text.matchAll(
-    /\/\/[^\n]*|\/\*[^]*?\*\/|"(?:\\.|[^"\\\n])*"|[A-Za-z_][\w-]*|[^\s]/g,
+    /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|[A-Za-z_][\w-]*|[^\s]/g,
   )) {
     if (!token.startsWith("//") && !token.startsWith("/*")) tokens.push(token);
   }

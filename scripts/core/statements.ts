@@ -119,7 +119,7 @@ function walkTransactions(statements: readonly ParsedStatement[]): Walked {
       if (found.chain && open.verbatim) continue;
       const { asks, begin } = open;
       close();
-      if (found.chain) open = { ...fresh, asks, begin: begin ?? statement };
+      if (found.chain) open = { ...fresh, asks, begin: (asks !== "nothing" && begin) || statement };
     } else {
       open = { ...(open ?? fresh), last: index, works: true };
       if (found.kind === "characteristics") {

@@ -93,6 +93,9 @@ export function renderLockCalls(schema: string, scope: "transaction" | "session"
   ];
 }
 
+/** Which statement of the opening, counted from 0, is the one that waits for the service's turn. */
+export const TURN_STATEMENT = 3;
+
 /** Statements that bring a session to the same state before every script, whatever an earlier one has set. */
 export function renderOpening(rules: SessionRules, { durable }: { durable: boolean }): string[] {
   const local = (name: string, value: string) =>
@@ -117,6 +120,7 @@ export function renderOpening(rules: SessionRules, { durable }: { durable: boole
   ];
 }
 
+/** Makes the owner role the one that acts, for the rest of the transaction. */
 function renderRole({ role }: SessionRules): string[] {
   return role === undefined ? [] : [`SET LOCAL ROLE ${quoteIdent(role)}`];
 }
@@ -151,7 +155,10 @@ function renderRoleAgain({ role }: SessionRules): string[] {
 }
 
 /** Fails unless the ledger is as planned: a cast of the message to a number raises it as an error (22P02). */
-function renderLedgerCheck({ name, previous, expectedRows }: ScriptToApply, schema: string): string {
+export function renderLedgerCheck(
+  { name, previous, expectedRows }: Omit<ScriptToApply, "sql">,
+  schema: string,
+): string {
   const holds = [
     `count(*) = ${expectedRows}`,
     `count(*) FILTER (WHERE migration_name = ${quoteLiteral(name)}) = 0`,

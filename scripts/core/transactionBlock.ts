@@ -168,5 +168,7 @@ function findOption(options: Node[] | undefined, name: string) {
 function isOptionOn(options: Node[] | undefined, name: string, unset: boolean): boolean {
   const option = findOption(options, name);
   if (!option) return unset;
-  return !/"(?:false|off|no|f|n|0)"|"ival":\{\}|"boolval":\{\}/i.test(JSON.stringify(option.arg ?? ""));
+  const { arg } = option;
+  if (arg && "Integer" in arg) return (arg.Integer.ival ?? 0) !== 0;
+  return !/"sval":"(?:false|off)"/i.test(JSON.stringify(arg ?? ""));
 }

@@ -1,0 +1,190 @@
+import type { Dependency } from "./dependsOn.ts";
+import { EXIT, type Failure } from "./errors.ts";
+import { compareHistory, type LedgerRow, type Migration, type Standing } from "./history.ts";
+import type { Service } from "./service.ts";
+import { resolveMigration, type Target } from "./target.ts";
+import { LEDGER_COLUMNS } from "./transaction.ts";
+
+/** Everything a plan for one service rests on, read before anything is touched. */
+export interface ServiceFacts {
+  service: Service;
+  migrations: Migration[];
+  ledger: LedgerRow[];
+  schemaExists: boolean;
+  /** Column names of the ledger; undefined where there is none. */
+  ledgerColumns: readonly string[] | undefined;
+  /** The schema holds something, and no ledger. */
+  occupied: boolean;
+  /** Why the files could not be read, where they could not. */
+  problem?: Failure;
+}
+
+/** How a pending migration will run. */
+export interface PendingScript {
+  migration: Migration;
+  /** `atomic`: one transaction with its ledger row. `stepwise`: statement by statement, since Postgres wants it so. */
+  mode: "atomic" | "stepwise";
+  /** Size of the script in bytes. */
+  size: number;
+  dependsOn: Dependency[];
+}
+
+/** What will be done with one service; a refusal does nothing. */
+export interface ServicePlan {
+  service: Service;
+  standing: Standing;
+  /** Live rows in the ledger now. */
+  ledgerRows: number;
+  createSchema: boolean;
+  createLedger: boolean;
+  /** To be applied, in order. */
+  pending: PendingScript[];
+  refusal?: Failure;
+  warnings: string[];
+}
+
+/** The names that a service's upgrade to `target` would apply, before their scripts are read. */
+export type Selection = { standing: Standing; selected: string[] } | { standing: Standing; refusal: Failure };
+
+/** Decides from files and ledger alone what is to be applied, or why nothing may be. */
+export function selectPending(facts: ServiceFacts, target: Target): Selection {
+  const standing = compareHistory(facts.migrations, facts.ledger);
+  const refusal = refuse(facts, standing);
+  if (refusal) return { standing, refusal };
+  if (target === "head") return { standing, selected: standing.pending };
+  if ("steps" in target) return { standing, selected: standing.pending.slice(0, target.steps) };
+  return selectUpTo(facts, standing, target.migration);
+}
+
+function selectUpTo(facts: ServiceFacts, standing: Standing, text: string): Selection {
+  const service = facts.service.name;
+  const resolved = resolveMigration(text, { service, names: facts.migrations.map(({ name }) => name) });
+  if ("problem" in resolved) return { standing, refusal: resolved.problem };
+  const { name } = resolved;
+  if (name === standing.current) return { standing, selected: [] };
+  if (standing.applied.includes(name)) {
+    return {
+      standing,
+      refusal: {
+        fact: `${service}: ${name} is already applied, and newer ones after it (current is ${standing.current})`,
+        fix: `make downgrade app=${service} to=${name}`,
+        status: EXIT.usage,
+      },
+    };
+  }
+  return { standing, selected: standing.pending.slice(0, standing.pending.indexOf(name) + 1) };
+}
+
+/** Completes the plan of a service with what its scripts say of themselves. */
+export function planService(
+  facts: ServiceFacts,
+  selection: Selection,
+  scripts: PendingScript[],
+): ServicePlan {
+  const { standing } = selection;
+  const plan = {
+    service: facts.service,
+    standing,
+    ledgerRows: facts.ledger.filter((row) => row.rolledBackAt === null).length,
+    createSchema: !facts.schemaExists,
+    createLedger: facts.ledgerColumns === undefined,
+    warnings: warn(facts, standing),
+  };
+  return "refusal" in selection
+    ? { ...plan, pending: [], refusal: selection.refusal }
+    : { ...plan, pending: scripts };
+}
+
+function warn({ service, ledger }: ServiceFacts, { outOfOrder, current, applied }: Standing): string[] {
+  const warnings: string[] = [];
+  if (outOfOrder.length > 0) {
+    warnings.push(
+      `${service.name}: ${list(outOfOrder)} ${outOfOrder.length === 1 ? "is" : "are"} older than current (${current}), and applied after it all the same; schemata rebase --app ${service.name} would put ${outOfOrder.length === 1 ? "it" : "them"} last`,
+    );
+  }
+  const twice = applied.filter(
+    (name) => ledger.filter((row) => row.name === name && row.rolledBackAt === null).length > 1,
+  );
+  if (twice.length > 0) {
+    warnings.push(
+      `${service.name}: the ledger holds ${list(twice)} more than once; it counts as applied once`,
+    );
+  }
+  return warnings;
+}
+
+function refuse(facts: ServiceFacts, standing: Standing): Failure | undefined {
+  const { service, problem } = facts;
+  return (
+    service.problem ??
+    problem ??
+    refuseLedgerForm(facts) ??
+    refuseStanding(service, standing) ??
+    refuseOccupied(facts)
+  );
+}
+
+/** Why nothing may be applied on top of a ledger as it stands, where that is so. */
+export function refuseStanding(service: Service, { failed, missing, edited }: Standing): Failure | undefined {
+  return refuseFailed(service, failed) ?? refuseMissing(service, missing) ?? refuseEdited(service, edited);
+}
+
+function refuseLedgerForm({ service, ledgerColumns }: ServiceFacts): Failure | undefined {
+  if (ledgerColumns === undefined) return undefined;
+  const known: readonly string[] = LEDGER_COLUMNS;
+  const unknown = ledgerColumns.filter((column) => !known.includes(column));
+  const absent = known.filter((column) => !ledgerColumns.includes(column));
+  if (unknown.length === 0 && absent.length === 0) return undefined;
+  const parts = [
+    unknown.length > 0 ? `has columns that Prisma's has not: ${unknown.join(", ")}` : "",
+    absent.length > 0 ? `lacks columns: ${absent.join(", ")}` : "",
+  ];
+  return {
+    fact: `${service.name}: the ledger ${service.schema}._prisma_migrations ${parts.filter(Boolean).join(" and ")}`,
+    why: "another tool made or changed it, so what it records cannot be trusted",
+    fix: `bring it to Prisma's form (${LEDGER_COLUMNS.join(", ")}), or rename it and adopt the schema: schemata baseline --app ${service.name}`,
+  };
+}
+
+function refuseFailed(service: Service, failed: readonly string[]): Failure | undefined {
+  if (failed.length === 0) return undefined;
+  return {
+    fact: `${service.name}: ${list(failed)} was started and neither finished nor rolled back`,
+    why: "stock Prisma, or a script that cannot run in one transaction, was interrupted in it",
+    fix: `schemata repair --app ${service.name}`,
+  };
+}
+
+function refuseMissing(service: Service, missing: readonly string[]): Failure | undefined {
+  if (missing.length === 0) return undefined;
+  return {
+    fact: `${service.name}: ${list(missing)} ${missing.length === 1 ? "is" : "are"} applied but missing from services/${service.name}/migrations`,
+    why: "the database was upgraded from another branch, or the folder was deleted",
+    fix: `check out that branch, then make downgrade app=${service.name}`,
+  };
+}
+
+function refuseEdited(service: Service, edited: readonly string[]): Failure | undefined {
+  const [first] = edited;
+  if (first === undefined) return undefined;
+  return {
+    fact: `${service.name}: ${list(edited)} ${edited.length === 1 ? "was" : "were"} edited after being applied`,
+    why: "the database holds what the file said then; other databases would get what it says now",
+    fix: `git checkout services/${service.name}/migrations/${first} and put the change into a new migration: make revision app=${service.name} m="…"`,
+  };
+}
+
+function refuseOccupied({ service, occupied }: ServiceFacts): Failure | undefined {
+  if (!occupied) return undefined;
+  return {
+    fact: `${service.name}: the schema "${service.schema}" is not empty and has no ledger`,
+    why: "its tables were made without migrations, and a first migration would collide with them",
+    fix: `adopt them: schemata baseline --app ${service.name}`,
+  };
+}
+
+/** The first few names of a list, and how many more there are. */
+function list(names: readonly string[]): string {
+  const shown = names.slice(0, 3).join(", ");
+  return names.length > 3 ? `${shown} and ${names.length - 3} more` : shown;
+}

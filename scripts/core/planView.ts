@@ -1,0 +1,39 @@
+import type { ServicePlan } from "./plan.ts";
+import { renderCount } from "./table.ts";
+
+/** The plan for machines. */
+export function describePlan(plans: readonly ServicePlan[]): object {
+  return {
+    services: plans.map(({ service, standing, pending, createSchema, refusal, warnings }) => ({
+      service: service.name,
+      schema: service.schema,
+      current: standing.current,
+      createSchema: createSchema && pending.length > 0,
+      migrations: pending.map(({ migration, mode, dependsOn }) => ({
+        migration: migration.name,
+        mode,
+        dependsOn,
+      })),
+      refusal: refusal ? { fact: refusal.fact, why: refusal.why ?? null, fix: refusal.fix ?? null } : null,
+      warnings,
+    })),
+  };
+}
+
+/** The plan for people, printed before anything is done. */
+export function renderPlan(plans: readonly ServicePlan[]): string {
+  const lines: string[] = [];
+  for (const { service, pending, createSchema } of plans) {
+    if (pending.length === 0) continue;
+    lines.push(`${service.name}: ${renderCount(pending.length, "migration")} to apply`);
+    if (createSchema) lines.push(`  create the schema "${service.schema}"`);
+    for (const { migration, mode, dependsOn } of pending) {
+      const after = dependsOn.map((dependency) => `${dependency.service}/${dependency.migration}`).join(", ");
+      const remarks = [mode === "stepwise" ? "statement by statement" : "", after && `after ${after}`].filter(
+        Boolean,
+      );
+      lines.push(`  ${migration.name}${remarks.length > 0 ? ` (${remarks.join("; ")})` : ""}`);
+    }
+  }
+  return lines.length > 0 ? lines.join("\n") : "nothing to apply";
+}

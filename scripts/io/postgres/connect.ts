@@ -1,0 +1,166 @@
+import pg from "pg";
+import { type Failure, SchemataError } from "../../core/errors.ts";
+import { DEFAULT_LOGIN } from "../../core/settings.ts";
+import { quoteIdent } from "../../core/sql.ts";
+
+export type Client = pg.Client;
+
+const CONNECT_TIMEOUT_MS = 15_000;
+
+/**
+ * Opens one connection. Nothing is asked of the session at start but its name, since a pooler in transaction mode
+ * refuses other start-up parameters. Fails with a {@link SchemataError} that says what to do.
+ */
+export async function connect(url: string, applicationName = "schemata"): Promise<Client> {
+  const client = new pg.Client({
+    connectionString: withoutPrismaParameters(url),
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+  });
+  // A connection that breaks while idle emits an error; the next query reports it.
+  client.on("error", () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    await client.end().catch(() => {});
+    throw new SchemataError(connectFailure(url, error));
+  }
+  return client;
+}
+
+/** Runs `work` on a connection of its own and closes it, whatever happens. */
+export async function withConnection<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await connect(url);
+  try {
+    return await work(client);
+  } finally {
+    await closeConnection(client);
+  }
+}
+
+/** Closes a connection; one that is broken already counts as closed. */
+export async function closeConnection(client: Client): Promise<void> {
+  await client.end().catch(() => {});
+}
+
+/** Opens a connection and, when the database is missing and the login may, creates it first; `onCreated` hears of it. */
+export async function connectCreating(
+  url: string,
+  onCreated: (database: string) => void = () => {},
+): Promise<Client> {
+  try {
+    return await connect(url);
+  } catch (error) {
+    if (!(error instanceof SchemataError) || sqlState(error.cause) !== "3D000") throw error;
+    await createDatabase(url, error);
+    onCreated(databaseName(url));
+    return connect(url);
+  }
+}
+
+/** Creates the database that `url` names, when it is missing and the login may. */
+export async function ensureDatabase(url: string): Promise<void> {
+  await closeConnection(await connectCreating(url));
+}
+
+async function createDatabase(url: string, missing: SchemataError): Promise<void> {
+  const name = databaseName(url);
+  const admin = new URL(url);
+  admin.pathname = "/postgres";
+  try {
+    await withConnection(admin.href, (client) => client.query(`CREATE DATABASE ${quoteIdent(name)}`));
+  } catch (error) {
+    // 42P04, 23505: another run has just created it.
+    if (["42P04", "23505"].includes(sqlState(error) ?? "")) return;
+    throw new SchemataError({
+      fact: missing.message,
+      why: `it could not be created either: ${error instanceof Error ? error.message : String(error)}`,
+      fix: `let an administrator run: CREATE DATABASE ${quoteIdent(name)} OWNER ${quoteIdent(loginName(url))};`,
+      cause: error,
+    });
+  }
+}
+
+/** The SQLSTATE of an error of Postgres, or the system's code of a broken connection. */
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Host, port and database of a URL, for messages. */
+export function describeServer(url: string): string {
+  const { hostname, port } = new URL(url);
+  return `${decodeURIComponent(hostname) || "localhost"}:${port || 5432}`;
+}
+
+/** The database that a URL names; like libpq, the login's name where it names none. */
+export function databaseName(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1)) || loginName(url);
+}
+
+function loginName(url: string): string {
+  return decodeURIComponent(new URL(url).username) || DEFAULT_LOGIN.user;
+}
+
+/** Prisma's own parameters mean nothing to Postgres, and node-postgres would pass some of them on. */
+function withoutPrismaParameters(url: string): string {
+  const parsed = new URL(url);
+  for (const name of [
+    "schema",
+    "pgbouncer",
+    "connection_limit",
+    "pool_timeout",
+    "statement_cache_size",
+    "socket_timeout",
+  ]) {
+    parsed.searchParams.delete(name);
+  }
+  return parsed.href;
+}
+
+function connectFailure(url: string, error: unknown): Failure {
+  const server = describeServer(url);
+  const why =
+    error instanceof Error
+      ? error instanceof AggregateError
+        ? error.errors[0]?.message
+        : error.message
+      : String(error);
+  const code = sqlState(error instanceof AggregateError ? error.errors[0] : error);
+  const failure = (fact: string, fix: string): Failure => ({ fact, why, fix, cause: error });
+  switch (code) {
+    case "28P01":
+    case "28000":
+      return failure(
+        `The server at ${server} refuses the login "${loginName(url)}"`,
+        "correct user and password in DATABASE_URL (a password with special characters must be percent-encoded)",
+      );
+    case "3D000":
+      return failure(
+        `The server at ${server} has no database "${databaseName(url)}"`,
+        "correct DATABASE_URL, or create it",
+      );
+    case "53300":
+      return failure(
+        `The server at ${server} has no connection left`,
+        "run again with --jobs 1, or raise max_connections, or close idle connections",
+      );
+    case "57P03":
+      return failure(
+        `The server at ${server} is starting up or shutting down`,
+        "wait a moment and run the command again",
+      );
+    case "ECONNREFUSED":
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+    case "ETIMEDOUT":
+      return failure(
+        `No database answers at ${server}`,
+        "make start-db, or correct DATABASE_URL in the environment or .env",
+      );
+    default:
+      return failure(`The database at ${server} cannot be reached`, "check DATABASE_URL");
+  }
+}

@@ -1,0 +1,84 @@
+import { LEDGER_TABLE } from "../../core/transaction.ts";
+import type { Client } from "./connect.ts";
+
+/** What a server can do, asked once per run. */
+export interface ServerFacts {
+  /** `server_version_num`, such as 180004. */
+  version: number;
+  /** A standby: it replays another server and takes no writes. */
+  standby: boolean;
+  /** Transactions are read-only by default, for this login or database. */
+  readOnly: boolean;
+  /** The login is answered by a pooler: the process that answers is not the one that was connected to. */
+  pooled: boolean;
+  citus: boolean;
+  login: string;
+}
+
+/** What the database holds of one schema. */
+export interface SchemaFacts {
+  schema: string;
+  /** Column names of its ledger, in order; undefined where it has none. */
+  ledgerColumns: string[] | undefined;
+  /** It holds something other than a ledger; asked only where there is no ledger. */
+  occupied: boolean;
+}
+
+/** Asks what the server is; one round trip. */
+export async function readServerFacts(client: Client): Promise<ServerFacts> {
+  const { rows } = await client.query(`
+    SELECT current_setting('server_version_num')::integer AS version,
+           pg_is_in_recovery() AS standby,
+           current_setting('default_transaction_read_only')::boolean AS read_only,
+           pg_backend_pid() AS pid,
+           EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus,
+           current_user AS login`);
+  const [row] = rows;
+  return {
+    version: row.version,
+    standby: row.standby,
+    readOnly: row.read_only,
+    pooled: row.pid !== connectedPid(client),
+    citus: row.citus,
+    login: row.login,
+  };
+}
+
+/** The process that the server named when it let the connection in; a pooler makes one up. */
+function connectedPid(client: Client): number | undefined {
+  return "processID" in client && typeof client.processID === "number" ? client.processID : undefined;
+}
+
+/** Asks which of the schemas exist and what is in them; one round trip, absent schemas are absent from the answer. */
+export async function readSchemaFacts(
+  client: Client,
+  schemas: readonly string[],
+): Promise<Map<string, SchemaFacts>> {
+  const { rows } = await client.query(
+    `SELECT n.nspname AS schema, l.columns,
+            l.columns IS NULL AND (
+              EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND ${notOfExtension("pg_class", "c.oid")})
+              OR EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND t.typtype IN ('e', 'd', 'r')
+                           AND ${notOfExtension("pg_type", "t.oid")})
+              OR EXISTS (SELECT FROM pg_proc p WHERE p.pronamespace = n.oid AND ${notOfExtension("pg_proc", "p.oid")})
+            ) AS occupied
+       FROM pg_namespace n
+       LEFT JOIN LATERAL (
+         SELECT array_agg(a.attname::text ORDER BY a.attnum) AS columns
+           FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          WHERE c.relnamespace = n.oid AND c.relname = '${LEDGER_TABLE}' AND c.relkind IN ('r', 'p')
+       ) l ON true
+      WHERE n.nspname = ANY ($1)`,
+    [schemas],
+  );
+  return new Map(
+    rows.map((row) => [
+      row.schema,
+      { schema: row.schema, ledgerColumns: row.columns ?? undefined, occupied: row.occupied },
+    ]),
+  );
+}
+
+function notOfExtension(catalog: string, oid: string): string {
+  return `NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = '${catalog}'::regclass AND d.objid = ${oid} AND d.deptype = 'e')`;
+}

@@ -1,0 +1,91 @@
+import { DatabaseError } from "pg";
+import { SchemataError } from "../../core/errors.ts";
+import type { Migration } from "../../core/history.ts";
+import { indexOfPosition, locate, locateStatement } from "../../core/locate.ts";
+import { explainMigrationFailure, type StatementPlace } from "../../core/migrationFailure.ts";
+import type { Service } from "../../core/service.ts";
+import { shownFile } from "../script.ts";
+import { sqlState } from "./connect.ts";
+import type { LockHolder } from "./events.ts";
+
+/** What was being done when Postgres refused. */
+export interface FailedSend {
+  service: Service;
+  migration: Migration;
+  /** `turn`: it was the wait for other runners of the service that ended. */
+  refused: "turn" | undefined;
+  /** Milliseconds. */
+  lockWait: number;
+  holders: LockHolder[];
+  /** The message and the script in it; offsets in UTF-16 units. */
+  sent: { message: string; script: string; scriptStart: number };
+  /** The whole file's text, and where in it the script lies, when only a part was sent. */
+  file?: { text: string; start: number };
+  /** Which statement of the script failed, from 0; outside of the script, it was one of ours. */
+  statement: number;
+}
+
+/** Turns an error of Postgres into what a user needs: place in the file, reason, who is in the way, the way on. */
+export async function describeFailure(error: unknown, failed: FailedSend): Promise<SchemataError> {
+  const { service, migration } = failed;
+  if (error instanceof SchemataError) return error;
+  if (failed.refused === "turn" && sqlState(error) === "55P03") return describeTurn(error, failed);
+  const of = error instanceof DatabaseError ? error : undefined;
+  return new SchemataError({
+    ...explainMigrationFailure(
+      {
+        service: service.name,
+        migration: migration.name,
+        file: shownFile(service, migration),
+        place: await findPlace(of, failed),
+        command: `make upgrade-head app=${service.name}`,
+      },
+      {
+        sqlState: of?.code,
+        message: error instanceof Error ? error.message : String(error),
+        detail: [of?.detail, ...failed.holders.map(renderHolder)].filter(Boolean).join("\n") || undefined,
+        hint: of?.hint,
+        where: of?.where,
+      },
+    ),
+    cause: error,
+  });
+}
+
+function describeTurn(error: unknown, { service, migration, lockWait, holders }: FailedSend): SchemataError {
+  return new SchemataError({
+    fact: `${service.name}: ${migration.name} waited ${lockWait / 1000} s for its turn`,
+    why:
+      holders.length > 0
+        ? holders.map(renderHolder).join("\n")
+        : "another run of this service, or a stock prisma migrate, holds its lock",
+    fix: `wait for it, or look at it and end it (SELECT pg_terminate_backend(${holders[0]?.pid ?? "pid"})), then make upgrade-head app=${service.name}; --lock-wait sets how long to wait`,
+    cause: error,
+    details: { migration: migration.name, sqlState: "55P03", holder: holders[0]?.pid },
+  });
+}
+
+/** One line on a session that is in the way. */
+export function renderHolder({ pid, applicationName, state, age, query }: LockHolder): string {
+  const name = applicationName === "" ? "" : ` (${applicationName})`;
+  const text = query.replaceAll(/\s+/g, " ").trim().slice(0, 120);
+  return `held by pid ${pid}${name}, ${state || "active"} for ${Math.round(age)} s: ${text}`;
+}
+
+async function findPlace(
+  error: DatabaseError | undefined,
+  { sent, statement, file }: FailedSend,
+): Promise<StatementPlace | undefined> {
+  const position = error?.position === undefined ? undefined : Number(error.position);
+  const offset = position === undefined ? -1 : indexOfPosition(sent.message, position) - sent.scriptStart;
+  const inScript = offset >= 0 && offset < sent.script.length;
+  if (!inScript && statement < 0) return undefined;
+  const { parseSql } = await import("../parser.ts");
+  const parsed = await parseSql(sent.script);
+  const statements = "statements" in parsed ? parsed.statements : [];
+  // Behind the script's last statement it is the commit that failed, for all of them together.
+  if (!inScript && statement >= statements.length) return undefined;
+  const found = locateStatement(sent.script, statements, inScript ? { offset } : { index: statement });
+  const { line, column } = file ? locate(file.text, file.start + found.offset) : found;
+  return { line, column, text: found.text };
+}

@@ -1,0 +1,31 @@
+import { quoteLiteral } from "../../core/sql.ts";
+import { PRISMA_LOCK } from "../../core/transaction.ts";
+import type { Client } from "./connect.ts";
+import type { LockHolder } from "./events.ts";
+
+/**
+ * Who keeps a backend waiting or, where a pooler hides which backend that is (`pid` undefined), who holds the locks
+ * that a service's turn needs.
+ */
+export async function readHolders(
+  client: Client,
+  { pid, schema }: { pid: number | undefined; schema: string },
+): Promise<LockHolder[]> {
+  const advisory = `SELECT l.pid FROM pg_locks l
+      WHERE l.locktype = 'advisory' AND l.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND (l.classid = 0 AND l.objid = ${PRISMA_LOCK} AND l.objsubid = 1 AND l.mode = 'ExclusiveLock'
+          OR l.classid = ${PRISMA_LOCK} AND l.objid = (hashtext(${quoteLiteral(schema)})::bigint & 4294967295)::oid AND l.objsubid = 2)`;
+  const { rows } = await client.query(`
+    SELECT pid, application_name, coalesce(state, '') AS state,
+           extract(epoch FROM clock_timestamp() - coalesce(xact_start, backend_start))::float8 AS age, left(query, 200) AS query
+      FROM pg_stat_activity
+     WHERE pid <> pg_backend_pid() AND pid IN (${pid === undefined ? advisory : `SELECT unnest(pg_blocking_pids(${pid}))`})
+     ORDER BY age DESC LIMIT 5`);
+  return rows.map((row) => ({
+    pid: row.pid,
+    applicationName: row.application_name,
+    state: row.state,
+    age: row.age,
+    query: row.query,
+  }));
+}

@@ -1,0 +1,195 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isPassing, planPause } from "../../core/backoff.ts";
+import { fail, SchemataError } from "../../core/errors.ts";
+import type { PendingScript } from "../../core/plan.ts";
+import { quoteLiteral } from "../../core/sql.ts";
+import type { Step } from "../../core/statements.ts";
+import { renderStepwise, type StepText, unfinishedRow } from "../../core/stepwise.ts";
+import { renderCount } from "../../core/table.ts";
+import { readScriptPlan } from "../script.ts";
+import type { ApplyJob, ApplyRun } from "./apply.ts";
+import { type Client, sqlState } from "./connect.ts";
+import { describeFailure } from "./failure.ts";
+import { dropIndexes, type InvalidIndex, readInvalidIndexes } from "./leftovers.ts";
+import { cancelRunning, rollBack, sendScript } from "./send.ts";
+
+/** Where a stepwise script begins and how it is recorded. */
+export interface StepwiseStart {
+  script: PendingScript;
+  run: ApplyRun;
+  /** Steps that are done already, when an interrupted script is continued; its row is there then. */
+  from?: number;
+}
+
+/**
+ * Runs a script that Postgres refuses to run in one transaction: row first, then step by step, each counted, then
+ * the row finished. A failure that left nothing behind takes the row back; any other leaves it unfinished, with the
+ * reason in `logs`, for `repair`.
+ */
+export async function applyStepwise(
+  client: Client,
+  job: ApplyJob,
+  { script, run, from = 0 }: StepwiseStart,
+): Promise<void> {
+  const { service, rules, ledger } = job;
+  const { name, checksum } = script.migration;
+  if (run.pooled) {
+    fail({
+      fact: `${service.name}: ${name} cannot run through a connection pooler`,
+      why: "it holds statements that Postgres refuses in a transaction, so it needs a session of its own for its locks and its progress",
+      fix: "set DATABASE_URL to the server itself for this run; everything else works through the pooler",
+    });
+  }
+  const { sql, plan } = await readScriptPlan(service, script.migration);
+  if (plan.mode !== "stepwise") throw new Error(`${name} was planned stepwise and is not`);
+  const text = renderStepwise(
+    { name, checksum, previous: ledger.previous, expectedRows: ledger.rows, steps: plan.steps, from },
+    rules,
+    { createLedger: !ledger.exists },
+  );
+  run.emit({ kind: "started", service: service.name, migration: name });
+  const started = performance.now();
+  const unwatch = run.watch(client, { job, migration: () => name });
+  const cancel = () => cancelRunning(client, run.url);
+  run.signal.addEventListener("abort", cancel, { once: true });
+  const sending = { client, job, run, script, sql };
+  try {
+    await sendOwn(sending, text.opening, { turn: true });
+    if (from === 0) await sendOwn(sending, text.start);
+    for (const [index, step] of text.steps.entries()) await runStep(sending, step, from + index);
+    await sendOwn(sending, text.finish);
+  } finally {
+    run.signal.removeEventListener("abort", cancel);
+    unwatch();
+    await client.query(text.closing).catch(() => {});
+  }
+  run.emit({ kind: "applied", service: service.name, migration: name, ms: performance.now() - started });
+}
+
+interface Sending {
+  client: Client;
+  job: ApplyJob;
+  run: ApplyRun;
+  script: PendingScript;
+  sql: string;
+}
+
+/** Sends statements of ours around the script. */
+async function sendOwn(sending: Sending, message: string, { turn = false } = {}): Promise<void> {
+  try {
+    await sending.client.query(message);
+  } catch (error) {
+    await rollBack(sending.client);
+    throw await describe(error, sending, { message, offset: 0, statement: -1, turn });
+  }
+}
+
+async function runStep(sending: Sending, text: StepText, index: number): Promise<void> {
+  const { client, job, run, script } = sending;
+  const before = await readInvalidIndexes(client, job.rules.schema);
+  for (let attempt = 1; ; attempt += 1) {
+    const outcome = await sendStep(client, text);
+    if (!outcome) return;
+    await rollBack(client);
+    const failure = await describe(outcome.error, sending, {
+      message: outcome.message,
+      offset: text.offset,
+      statement: outcome.statement,
+      step: text.step,
+    });
+    const left = await cleanUp(client, { schema: job.rules.schema, step: text.step, before });
+    const again =
+      !left && isPassing(sqlState(outcome.error)) && attempt <= run.retries && !run.signal.aborted;
+    if (!again) throw await recordFailure(sending, failure, { done: index, left });
+    const pause = planPause(attempt, Math.random());
+    run.emit({
+      kind: "retrying",
+      service: job.service.name,
+      migration: script.migration.name,
+      attempt,
+      of: run.retries,
+      pause,
+      reason: failure.message,
+    });
+    await sleep(pause, undefined, { signal: run.signal }).catch(() => {});
+  }
+}
+
+/** Sends a step's messages; tells which of them failed, and at which of its statements. */
+async function sendStep(
+  client: Client,
+  { messages, own, statementsBefore }: StepText,
+): Promise<{ error: unknown; message: string; statement: number } | undefined> {
+  for (const [index, message] of messages.entries()) {
+    let completed = 0;
+    try {
+      await sendScript(client, message, () => {
+        completed += 1;
+      });
+    } catch (error) {
+      return { error, message, statement: index === own ? completed - statementsBefore : -1 };
+    }
+  }
+  return undefined;
+}
+
+/** Drops the invalid index that a concurrent build of this step has just left; tells whether anything stayed. */
+async function cleanUp(
+  client: Client,
+  { schema, step, before }: { schema: string; step: Step; before: readonly InvalidIndex[] },
+): Promise<boolean> {
+  try {
+    const known = new Set(before.map(({ name }) => name));
+    const found = (await readInvalidIndexes(client, schema)).filter(({ name }) => !known.has(name));
+    // Another session may be building an index of its own in the same schema.
+    const own = found.filter(({ name, table }) => step.sql.includes(name) || step.sql.includes(table));
+    await dropIndexes(
+      client,
+      schema,
+      own.map(({ name }) => name),
+    );
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/** Takes the row back when nothing was done, or writes the reason into it as the engine does; returns what to tell. */
+async function recordFailure(
+  { client, job, script }: Sending,
+  failure: SchemataError,
+  { done, left }: { done: number; left: boolean },
+): Promise<SchemataError> {
+  const { table, where } = unfinishedRow(job.rules.schema, script.migration.name);
+  if (done === 0 && !left) {
+    const removed = await client.query(`DELETE FROM ${table} WHERE ${where}`).catch(() => undefined);
+    if (removed) return failure;
+  }
+  await client
+    .query(`UPDATE ${table} SET logs = ${quoteLiteral(failure.message)} WHERE ${where}`)
+    .catch(() => {});
+  return new SchemataError({
+    fact: failure.message,
+    why: failure.why,
+    fix: `correct what it says, then schemata repair --app ${job.service.name}\n${renderCount(done, "step")} of this migration ${done === 1 ? "is" : "are"} done and stay; earlier migrations are applied.`,
+    details: failure.details,
+    cause: failure.cause,
+  });
+}
+
+async function describe(
+  error: unknown,
+  { client, job, run, script, sql }: Sending,
+  at: { message: string; offset: number; statement: number; step?: Step; turn?: boolean },
+): Promise<SchemataError> {
+  return describeFailure(error, {
+    service: job.service,
+    migration: script.migration,
+    refused: at.turn ? "turn" : undefined,
+    lockWait: job.rules.lockWait,
+    holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
+    sent: { message: at.message, script: at.step?.sql ?? "", scriptStart: at.offset },
+    file: { text: sql, start: at.step?.start ?? 0 },
+    statement: at.statement,
+  });
+}

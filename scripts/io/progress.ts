@@ -1,0 +1,97 @@
+import type { ServicePlan } from "../core/plan.ts";
+import { renderAppliedLine, renderProgressLine, type ServiceProgress } from "../core/progress.ts";
+import { renderCount } from "../core/table.ts";
+import type { ApplyEvent, LockHolder } from "./postgres/events.ts";
+import { renderHolder } from "./postgres/failure.ts";
+
+/** Shows a run while it goes on; `end` leaves the terminal as a log would. */
+export interface ProgressDisplay {
+  on(event: ApplyEvent): void;
+  end(): void;
+}
+
+/** Where progress is shown. */
+export interface Screen {
+  terminal: { interactive: boolean; columns: number };
+  /** Prints a line that stays. */
+  note(text: string): void;
+  /** Replaces the lines drawn last. */
+  draw(lines: readonly string[]): void;
+}
+
+const FRAME_MS = 80;
+/** More services than this at once would scroll the screen instead of redrawing it. */
+const MOST_LINES = 12;
+
+/** Live lines on a terminal, one for each service under way; elsewhere a line for each thing that happened. */
+export function showProgress(plans: readonly ServicePlan[], screen: Screen): ProgressDisplay {
+  return screen.terminal.interactive ? showLive(plans, screen) : showLines(screen.note);
+}
+
+function showLines(note: (text: string) => void): ProgressDisplay {
+  return {
+    on: (event) => {
+      if (event.kind === "applied") note(renderAppliedLine(event.service, event.migration, event.ms));
+      else noteTrouble(event, note);
+    },
+    end: () => {},
+  };
+}
+
+function showLive(plans: readonly ServicePlan[], { terminal, note, draw }: Screen): ProgressDisplay {
+  const under = new Map<string, ServiceProgress>();
+  const totals = new Map(plans.map(({ service, pending }) => [service.name, pending.length]));
+  const nameWidth = Math.max(...[...totals].filter(([, total]) => total > 0).map(([name]) => name.length), 0);
+  const redraw = () => {
+    const lines = [...under.values()].slice(0, MOST_LINES);
+    draw(lines.map((line) => renderProgressLine(line, { nameWidth, columns: terminal.columns })));
+  };
+  const timer = setInterval(redraw, FRAME_MS);
+  return {
+    on: (event) => {
+      if (event.kind === "jobs") return noteTrouble(event, note);
+      const total = totals.get(event.service) ?? 0;
+      const line = under.get(event.service) ?? {
+        service: event.service,
+        total,
+        applied: 0,
+        migration: undefined,
+        waiting: undefined,
+      };
+      under.set(event.service, line);
+      line.migration = event.migration;
+      line.waiting = describeWait(event);
+      if (event.kind === "applied") line.applied += 1;
+      if (line.applied < total) return;
+      under.delete(event.service);
+      draw([]);
+      note(`${event.service.padEnd(nameWidth)}  ${renderCount(total, "migration")} applied`);
+    },
+    end: () => {
+      clearInterval(timer);
+      draw([]);
+    },
+  };
+}
+
+function describeWait(event: ApplyEvent): string | undefined {
+  if (event.kind === "waiting") return `waits: ${firstHolder(event.holders)}`;
+  if (event.kind === "retrying") return `tries again (${event.attempt}/${event.of}): ${event.reason}`;
+  return undefined;
+}
+
+function noteTrouble(event: ApplyEvent, note: (text: string) => void): void {
+  if (event.kind === "jobs")
+    note(`The server grants no more connections: going on with ${renderCount(event.jobs, "job")}`);
+  if (event.kind === "waiting")
+    note(`${event.service}: ${event.migration} waits, ${firstHolder(event.holders)}`);
+  if (event.kind === "retrying") {
+    note(
+      `${event.service}: ${event.migration} will be tried again in ${event.pause} ms (${event.attempt}/${event.of}): ${event.reason}`,
+    );
+  }
+}
+
+function firstHolder([holder]: readonly LockHolder[]): string {
+  return holder ? renderHolder(holder) : "";
+}

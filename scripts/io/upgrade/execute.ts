@@ -1,0 +1,148 @@
+import { SchemataError } from "../../core/errors.ts";
+import { compareHistory, type LedgerRow } from "../../core/history.ts";
+import { type PendingScript, refuseStanding, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
+import { cutStages, type Stage } from "../../core/schedule.ts";
+import type { SessionRules } from "../../core/transaction.ts";
+import type { ServiceOutcome } from "../../core/upgradeView.ts";
+import { type ApplyRun, applyMigrations, type LedgerState } from "../postgres/apply.ts";
+import { ensureSchema } from "../postgres/schema.ts";
+import type { Connections } from "./connections.ts";
+import { type Landmarks, makeLandmarks } from "./landmarks.ts";
+import type { RunPlan } from "./planRun.ts";
+
+/** Everything that carrying out a plan takes. */
+export interface Execution extends ApplyRun {
+  connections: Connections;
+  rulesOf(plan: ServicePlan): SessionRules;
+}
+
+/** Carries out every service's plan, side by side; one that fails stops only those that wait for it. */
+export async function executePlans(
+  run: RunPlan,
+  facts: readonly ServiceFacts[],
+  execution: Execution,
+): Promise<ServiceOutcome[]> {
+  const landmarks = makeLandmarks();
+  return Promise.all(
+    run.plans.map((plan, index) => {
+      const migrations = facts[index]?.migrations ?? [];
+      return executeService({ plan, migrations, stages: cutStages(plan, run.stateOf), landmarks }, execution);
+    }),
+  );
+}
+
+interface ServiceRun {
+  plan: ServicePlan;
+  migrations: ServiceFacts["migrations"];
+  stages: Stage[];
+  landmarks: Landmarks;
+}
+
+async function executeService(run: ServiceRun, execution: Execution): Promise<ServiceOutcome> {
+  const { plan, landmarks } = run;
+  const service = plan.service.name;
+  const applied: string[] = [];
+  const outcome = (
+    status: ServiceOutcome["status"],
+    ms: number,
+    failure?: SchemataError,
+  ): ServiceOutcome => ({
+    service,
+    status,
+    applied,
+    ms: Math.round(ms),
+    ...(failure ? { failure } : {}),
+  });
+  if (plan.refusal) {
+    settleAll(run, false);
+    return outcome("failed", 0, new SchemataError(plan.refusal));
+  }
+  if (plan.pending.length === 0) return outcome("up-to-date", 0);
+  let started: number | undefined;
+  const elapsed = () => (started === undefined ? 0 : performance.now() - started);
+  const emit: ApplyRun["emit"] = (event) => {
+    if (event.kind === "applied") {
+      applied.push(event.migration);
+      landmarks.settle(`${service}/${event.migration}`, true);
+    }
+    execution.emit(event);
+  };
+  try {
+    let ledger = firstState(plan);
+    for (const stage of run.stages) {
+      const unmet = await waitFor(stage, landmarks);
+      if (unmet !== undefined) {
+        return outcome("skipped", elapsed(), skippedFor(plan, stage, unmet));
+      }
+      ledger = await execution.connections.use(async (client) => {
+        started ??= performance.now();
+        if (plan.createSchema && applied.length === 0) await ensureSchema(client, plan.service);
+        const job = {
+          service: plan.service,
+          rules: execution.rulesOf(plan),
+          ledger,
+          scripts: stage.scripts,
+          replan: (rows: LedgerRow[] | undefined) => replan(run, stage, rows),
+        };
+        return applyMigrations(client, job, { ...execution, emit });
+      });
+    }
+    // Another runner may have been quicker with all of it.
+    return outcome(applied.length > 0 ? "upgraded" : "up-to-date", elapsed());
+  } catch (error) {
+    const failure =
+      error instanceof SchemataError
+        ? error
+        : new SchemataError({ fact: `${service}: ${String(error)}`, cause: error });
+    return outcome("failed", elapsed(), failure);
+  } finally {
+    settleAll(run, false);
+  }
+}
+
+function settleAll({ plan, landmarks }: ServiceRun, applied: boolean): void {
+  for (const { migration } of plan.pending)
+    landmarks.settle(`${plan.service.name}/${migration.name}`, applied);
+}
+
+async function waitFor({ after }: Stage, landmarks: Landmarks): Promise<string | undefined> {
+  for (const { service, migration } of after) {
+    const name = `${service}/${migration}`;
+    if (!(await landmarks.wait(name))) return name;
+  }
+  return undefined;
+}
+
+function skippedFor({ service }: ServicePlan, { scripts }: Stage, needed: string): SchemataError {
+  return new SchemataError({
+    fact: `${service.name}: ${scripts[0]?.migration.name} was not applied, since ${needed} was not`,
+    fix: `mend ${needed.split("/")[0]}, then make upgrade-head app=${service.name}`,
+  });
+}
+
+function firstState({ standing, ledgerRows, createLedger }: ServicePlan): LedgerState {
+  return { exists: !createLedger, rows: ledgerRows, previous: standing.current ?? undefined };
+}
+
+/** What is left of a stage, by a ledger that may have changed since; refuses what a plan would refuse. */
+function replan(
+  { plan, migrations, landmarks }: ServiceRun,
+  { scripts }: Stage,
+  rows: LedgerRow[] | undefined,
+): { ledger: LedgerState; scripts: PendingScript[] } {
+  const standing = compareHistory(migrations, rows ?? []);
+  const refusal = refuseStanding(plan.service, standing);
+  if (refusal) throw new SchemataError(refusal);
+  const pending = new Set(standing.pending);
+  for (const { migration } of scripts) {
+    if (!pending.has(migration.name)) landmarks.settle(`${plan.service.name}/${migration.name}`, true);
+  }
+  return {
+    ledger: {
+      exists: rows !== undefined,
+      rows: (rows ?? []).filter(({ rolledBackAt }) => rolledBackAt === null).length,
+      previous: standing.current ?? undefined,
+    },
+    scripts: scripts.filter(({ migration }) => pending.has(migration.name)),
+  };
+}

@@ -1,0 +1,92 @@
+import { readFileSync } from "node:fs";
+import { SchemataError } from "../../core/errors.ts";
+import type { LedgerRow, Migration } from "../../core/history.ts";
+import type { ServiceFacts } from "../../core/plan.ts";
+import type { Service } from "../../core/service.ts";
+import { tolerantChecksums } from "../checksum.ts";
+import type { Client } from "../postgres/connect.ts";
+import { readSchemaFacts, type SchemaFacts } from "../postgres/facts.ts";
+import { readLedgers } from "../postgres/ledger.ts";
+import { readMigrations } from "../workspace.ts";
+
+/** How many ledgers are asked for while their services' files are read: few round trips, no answer without bound. */
+const SERVICES_PER_MESSAGE = 250;
+
+/**
+ * Reads files and ledgers of services, in few round trips however many services there are. One that cannot be read
+ * carries its `problem`; the others are not touched by it.
+ */
+export async function gatherFacts(client: Client, services: readonly Service[]): Promise<ServiceFacts[]> {
+  const schemas = services.filter(({ problem }) => !problem).map(({ schema }) => schema);
+  const found = await readSchemaFacts(client, schemas);
+  const facts: ServiceFacts[] = [];
+  for (let start = 0; start < services.length; start += SERVICES_PER_MESSAGE) {
+    facts.push(...(await gatherSome(client, services.slice(start, start + SERVICES_PER_MESSAGE), found)));
+  }
+  return facts;
+}
+
+async function gatherSome(
+  client: Client,
+  services: readonly Service[],
+  found: ReadonlyMap<string, SchemaFacts>,
+): Promise<ServiceFacts[]> {
+  const readable = services.filter(({ schema }) => hasReadableColumns(found.get(schema)?.ledgerColumns));
+  const asked = readLedgers(client, [...new Set(readable.map(({ schema }) => schema))]);
+  // The server answers while the files are read; a failure of its own is awaited below.
+  asked.catch(() => {});
+  const files = services.map(readFiles);
+  const ledgers = await asked;
+  return services.map((service, index) => {
+    const { migrations, problem } = files[index] ?? { migrations: [] };
+    const ledger = ledgers.get(service.schema) ?? [];
+    const facts = found.get(service.schema);
+    return {
+      service,
+      migrations: tolerateLineEndings(migrations, ledger),
+      ledger,
+      schemaExists: facts !== undefined,
+      ledgerColumns: facts?.ledgerColumns,
+      occupied: facts?.occupied ?? false,
+      ...(problem ? { problem } : {}),
+    };
+  });
+}
+
+/** A table of that name in another form is refused by the plan, and cannot be read before that. */
+function hasReadableColumns(columns: readonly string[] | undefined): boolean {
+  const needed = [
+    "migration_name",
+    "checksum",
+    "started_at",
+    "finished_at",
+    "rolled_back_at",
+    "applied_steps_count",
+    "logs",
+  ];
+  return columns !== undefined && needed.every((column) => columns.includes(column));
+}
+
+function readFiles(service: Service): {
+  migrations: Migration[];
+  problem?: NonNullable<ServiceFacts["problem"]>;
+} {
+  if (service.problem) return { migrations: [] };
+  try {
+    return { migrations: readMigrations(service) };
+  } catch (error) {
+    if (!(error instanceof SchemataError)) throw error;
+    const { message: fact, why, fix } = error;
+    return { migrations: [], problem: { fact, why, fix, cause: error } };
+  }
+}
+
+/** Works out the checksums of other line endings only for the rare file whose own the ledger does not know. */
+function tolerateLineEndings(migrations: Migration[], ledger: readonly LedgerRow[]): Migration[] {
+  const recorded = new Map(ledger.map((row) => [row.name, row.checksum]));
+  return migrations.map((migration) => {
+    const checksum = recorded.get(migration.name);
+    if (checksum === undefined || checksum === migration.checksum) return migration;
+    return { ...migration, tolerated: tolerantChecksums(readFileSync(migration.file, "utf8")) };
+  });
+}

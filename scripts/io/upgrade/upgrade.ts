@@ -1,0 +1,167 @@
+import { fail } from "../../core/errors.ts";
+import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
+import { orderScripts } from "../../core/schedule.ts";
+import type { Service } from "../../core/service.ts";
+import type { Target } from "../../core/target.ts";
+import type { SessionRules } from "../../core/transaction.ts";
+import { renderUpgradeStep } from "../../core/upgradeSql.ts";
+import type { ServiceOutcome } from "../../core/upgradeView.ts";
+import type { ApplyRun } from "../postgres/apply.ts";
+import { type Client, closeConnection, connectCreating } from "../postgres/connect.ts";
+import { readServerFacts, type ServerFacts } from "../postgres/facts.ts";
+import { flushCommits } from "../postgres/flush.ts";
+import { makeWatch } from "../postgres/watch.ts";
+import { readScriptPlan } from "../script.ts";
+import { makeConnections } from "./connections.ts";
+import { executePlans } from "./execute.ts";
+import { gatherFacts } from "./gather.ts";
+import type { UpgradeOptions } from "./options.ts";
+import { joinPlans, namedDependencies, planEach, type RunPlan } from "./planRun.ts";
+
+/** What to upgrade, where, and how far. */
+export interface UpgradeRequest {
+  url: string;
+  /** All services of the workspace: those that are not chosen may be depended on. */
+  services: readonly Service[];
+  chosen: readonly Service[];
+  target: Target;
+  /** Also upgrade the services that the chosen ones wait for. */
+  withDependencies: boolean;
+  /** Hears the name of a database that was missing and has been created. */
+  onDatabaseCreated(database: string): void;
+}
+
+/** A plan with what it rests on, and the open connection that read it. */
+export interface PreparedUpgrade {
+  url: string;
+  client: Client;
+  server: ServerFacts;
+  facts: ServiceFacts[];
+  run: RunPlan;
+}
+
+/** Oldest server version, as `server_version_num`, that the tool is tested with. */
+const OLDEST_VERSION = 140_000;
+
+/**
+ * Reads everything and decides everything, and touches nothing but a missing database. The caller closes the
+ * connection, or hands it to {@link runUpgrade}.
+ */
+export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedUpgrade> {
+  const client = await connectCreating(request.url, request.onDatabaseCreated);
+  try {
+    const server = await readServerFacts(client);
+    requireUsable(server, request.url);
+    const facts = await gatherFacts(client, request.chosen);
+    const plans = await planEach(facts, request.target);
+    const others = await gatherDependencies(client, { request, facts, plans });
+    if (!request.withDependencies)
+      return { url: request.url, client, server, facts, run: joinPlans(plans, [...facts, ...others]) };
+    const known = [...facts, ...others];
+    const run = joinPlans([...plans, ...(await planEach(others, "head"))], known);
+    return { url: request.url, client, server, facts: known, run };
+  } catch (error) {
+    await closeConnection(client);
+    throw error;
+  }
+}
+
+/** Carries out a prepared upgrade and closes its connections. What it reports as done is on the server's disk. */
+export async function runUpgrade(
+  { url, client, server, facts, run }: PreparedUpgrade,
+  options: UpgradeOptions,
+  { signal, emit }: Pick<ApplyRun, "signal" | "emit">,
+): Promise<ServiceOutcome[]> {
+  const pidOf = (one: Client) =>
+    server.pooled ? undefined : (one as Client & { processID?: number }).processID;
+  const watch = makeWatch({ url, pidOf, emit });
+  const onFewer = (jobs: number) => emit({ kind: "jobs", jobs });
+  const connections = makeConnections(client, { url, jobs: options.jobs, onFewer });
+  try {
+    const rulesOf = (plan: ServicePlan) => makeRules(plan, options);
+    const { retries } = options;
+    const outcomes = await executePlans(run, facts, {
+      connections,
+      rulesOf,
+      retries,
+      url,
+      pooled: server.pooled,
+      signal,
+      emit,
+      watch,
+    });
+    if (outcomes.some(({ applied }) => applied.length > 0)) await connections.use(flushCommits);
+    return outcomes;
+  } finally {
+    await watch.close();
+    await connections.close();
+  }
+}
+
+/** The exact SQL of a prepared upgrade as a script for psql, ledger rows included. */
+export async function renderUpgradeSql({ run }: PreparedUpgrade, options: UpgradeOptions): Promise<string> {
+  const parts = ["\\set ON_ERROR_STOP on"];
+  for (const step of orderScripts(run.plans, run.stateOf)) {
+    const { plan } = await readScriptPlan(step.plan.service, step.pending.migration);
+    parts.push(renderUpgradeStep(step, plan, makeRules(step.plan, options)));
+  }
+  return parts.join("\n");
+}
+
+/** The state that every transaction of a service begins with. */
+export function makeRules({ service }: ServicePlan, { lockWait, lockTimeout }: UpgradeOptions): SessionRules {
+  return {
+    schema: service.schema,
+    searchPathTail: [],
+    applicationName: `schemata ${service.name}`,
+    lockWait,
+    lockTimeout,
+  };
+}
+
+/** Facts of services outside of the run that pending migrations name, and of those that these name in turn. */
+async function gatherDependencies(
+  client: Client,
+  {
+    request,
+    facts,
+    plans,
+  }: { request: UpgradeRequest; facts: readonly ServiceFacts[]; plans: readonly ServicePlan[] },
+): Promise<ServiceFacts[]> {
+  const known = new Set(facts.map(({ service }) => service.name));
+  const found: ServiceFacts[] = [];
+  let front = plans;
+  for (;;) {
+    const named = namedDependencies(front);
+    const wanted = request.services.filter(({ name }) => named.has(name) && !known.has(name));
+    if (wanted.length === 0) return found;
+    const more = await gatherFacts(client, wanted);
+    found.push(...more);
+    for (const { name } of wanted) known.add(name);
+    front = await planEach(more, "head");
+  }
+}
+
+function requireUsable({ version, standby, readOnly }: ServerFacts, url: string): void {
+  const host = new URL(url).host;
+  if (version < OLDEST_VERSION) {
+    fail({
+      fact: `The server at ${host} is PostgreSQL ${Math.floor(version / 10_000)}`,
+      why: "versions 14 to 18 are supported",
+      fix: "upgrade the server",
+    });
+  }
+  if (standby) {
+    fail({
+      fact: `The server at ${host} is a standby: it replays another server and takes no writes`,
+      fix: "point DATABASE_URL at the primary",
+    });
+  }
+  if (readOnly) {
+    fail({
+      fact: `Transactions on ${host} are read-only for this login`,
+      why: "default_transaction_read_only is on",
+      fix: "point DATABASE_URL at the primary, or ALTER ROLE … RESET default_transaction_read_only",
+    });
+  }
+}

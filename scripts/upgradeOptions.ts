@@ -1,0 +1,60 @@
+import { availableParallelism } from "node:os";
+import type { Argv } from "yargs";
+import type { UpgradeOptions } from "./io/upgrade/options.ts";
+
+/** The options of every verb that applies migrations; durations in seconds, as people write them. */
+export function upgradeOptions<T>(yargs: Argv<T>) {
+  return yargs
+    .option("jobs", {
+      type: "number",
+      default: availableParallelism(),
+      describe: "Services at once, each on its own connection",
+    })
+    .option("lock-wait", {
+      type: "number",
+      default: 60,
+      describe: "Seconds to wait for another run of the same service",
+    })
+    .option("lock-timeout", {
+      type: "number",
+      default: 2,
+      describe: "Seconds a statement may wait for a table's lock, and so hold up the queries behind it",
+    })
+    .option("retries", {
+      type: "number",
+      default: 10,
+      describe: "How often to try again after a lock timeout or a deadlock",
+    })
+    .check((options) => {
+      const { jobs, retries } = options;
+      const whole = (name: string, value: number, least: number) => {
+        if (!Number.isInteger(value) || value < least)
+          throw new Error(`--${name} wants a whole number from ${least}`);
+      };
+      const seconds = (name: string, value: number) => {
+        if (!(value >= 0 && value < 86_400))
+          throw new Error(`--${name} wants a number of seconds from 0 to 86400`);
+      };
+      whole("jobs", jobs, 1);
+      whole("retries", retries, 0);
+      seconds("lock-wait", options["lock-wait"]);
+      seconds("lock-timeout", options["lock-timeout"]);
+      return true;
+    });
+}
+
+/** The same in milliseconds. */
+export function parseUpgradeOptions(options: {
+  jobs: number;
+  lockWait: number;
+  lockTimeout: number;
+  retries: number;
+}): UpgradeOptions {
+  const { jobs, retries } = options;
+  return {
+    jobs,
+    retries,
+    lockWait: Math.round(options.lockWait * 1_000),
+    lockTimeout: Math.round(options.lockTimeout * 1_000),
+  };
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from "vitest";
+import { parseSchemaFile } from "../../../scripts/core/schemaFile.ts";
+
+const where = { service: "auth", file: "services/auth/schema.prisma" };
+const parse = (text: string) => parseSchemaFile(text, where);
+const problemOf = (text: string) => {
+  const parsed = parse(text);
+  return "problem" in parsed ? parsed.problem : undefined;
+};
+
+describe("parseSchemaFile", () => {
+  it.each([
+    ['datasource db { provider = "postgresql" schemas = ["auth"] }', ["auth"]],
+    [
+      'datasource db {\n  provider = "postgresql"\n  schemas  = [ "billing" , "auth" ]\n}',
+      ["billing", "auth"],
+    ],
+    ['generator client { provider = "prisma-client" }\ndatasource db { schemas = ["order"] }', ["order"]],
+    ['datasource db { schemas = ["we\\"ird; DROP"] }', ['we"ird; DROP']],
+    ['// datasource db { schemas = ["no"] }\ndatasource db { schemas = ["yes"] }', ["yes"]],
+    ['/* datasource db { schemas = ["no"] } */ datasource db { schemas = ["yes"] } // end', ["yes"]],
+    ['datasource db {\n  // schemas = ["no"]\n  schemas = ["yes", // and\n  "more"]\n}', ["yes", "more"]],
+    [
+      'model datasource { id Int @id @default(dbgenerated("}")) }\ndatasource db { schemas = ["Übung 1"] }',
+      ["Übung 1"],
+    ],
+    ['datasource db { schemas = ["http://x"] }', ["http://x"]],
+  ])("reads %s", (text, schemas) => {
+    expect(parse(text)).toEqual({ schemas });
+  });
+
+  it.each([
+    ["", "auth: services/auth/schema.prisma has no datasource block"],
+    ["model User { id Int @id }", "auth: services/auth/schema.prisma has no datasource block"],
+    [
+      'datasource db { provider = "postgresql" }',
+      "auth: services/auth/schema.prisma names no schema of its own",
+    ],
+    ["datasource db { schemas = [] }", "auth: services/auth/schema.prisma names no schema of its own"],
+    [
+      `datasource db { schemas = ["${"ä".repeat(32)}"] }`,
+      `auth: services/auth/schema.prisma names the schema "${"ä".repeat(32)}"`,
+    ],
+    ['datasource db { schemas = ["a", ""] }', 'auth: services/auth/schema.prisma names the schema ""'],
+    [
+      'datasource db { schemas = ["pg_mine"] }',
+      'auth: services/auth/schema.prisma names the schema "pg_mine"',
+    ],
+  ])("refuses %s", (text, fact) => {
+    expect(problemOf(text)?.fact).toBe(fact);
+    expect(problemOf(text)?.fix).toBeTruthy();
+  });
+
+  it("allows 63 bytes and no more", () => {
+    expect(parse(`datasource db { schemas = ["${"a".repeat(63)}"] }`)).toEqual({ schemas: ["a".repeat(63)] });
+    expect(problemOf(`datasource db { schemas = ["${"a".repeat(64)}"] }`)?.why).toBe(
+      "a Postgres name has 1 to 63 bytes, this one 64",
+    );
+  });
+});

@@ -1,0 +1,48 @@
+import { describe, expect, it } from "vitest";
+import { parseTarget, resolveMigration } from "../../../scripts/core/target.ts";
+
+describe("parseTarget", () => {
+  it.each([
+    [undefined, "head"],
+    ["", "head"],
+    ["head", "head"],
+    ["+2", { steps: 2 }],
+    ["+0", { steps: 0 }],
+    ["2", { migration: "2" }],
+    ["+x", { migration: "+x" }],
+    ["20250101_init", { migration: "20250101_init" }],
+  ])("%s", (text, target) => {
+    expect(parseTarget(text)).toEqual(target);
+  });
+});
+
+describe("resolveMigration", () => {
+  const names = ["20250101000000_init", "20250102000000_add_users", "20250103000000_add_users_email"];
+  const resolve = (text: string) => resolveMigration(text, { service: "auth", names });
+
+  it.each([
+    ["20250101000000_init", "20250101000000_init"],
+    ["20250102", "20250102000000_add_users"],
+    ["init", "20250101000000_init"],
+    ["email", "20250103000000_add_users_email"],
+  ])("%s is %s", (text, name) => {
+    expect(resolve(text)).toEqual({ name });
+  });
+
+  it("prefers a whole name to the names that it is part of", () => {
+    expect(resolve("20250102000000_add_users")).toEqual({ name: "20250102000000_add_users" });
+  });
+
+  it("refuses what is unknown, and what could be several", () => {
+    expect(resolve("nothing")).toMatchObject({
+      problem: { fact: 'auth: no migration matches "nothing"', status: 2 },
+    });
+    expect(resolve("add_users")).toMatchObject({
+      problem: {
+        fact: 'auth: "add_users" could be 2 migrations',
+        why: "20250102000000_add_users, 20250103000000_add_users_email",
+        status: 2,
+      },
+    });
+  });
+});
