@@ -72,4 +72,4 @@ typecheck: $(INSTALLED)
 .PHONY: bench
 bench: build $(BENCH_TOOLS) ## speed and memory beside other tools: [only=empty] [skip=alembic] [rounds=3]
 	@$(BIN)/esbuild bench/main.ts --bundle --platform=node --format=esm --packages=external --log-level=warning --outfile=.schemata/bench/main.js
-	@node .schemata/bench/main.js $(foreach word,only skip rounds jobs,$(if $($(word)),"$(word)=$($(word))"))
+	@node .schemata/bench/main.js $(foreach word,only skip rounds jobs dist,$(if $($(word)),"$(word)=$($(word))"))

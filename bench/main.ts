@@ -10,11 +10,12 @@ import { type Server, startServer } from "./server.ts";
 import { renderTable, renderTargets } from "./table.ts";
 import { cliFile } from "./tools/index.ts";
 
-const USAGE = `make bench [only=NAME,NAME] [skip=TOOL,TOOL] [rounds=N] [jobs=N]
+const USAGE = `make bench [only=NAME,NAME] [skip=TOOL,TOOL] [rounds=N] [jobs=N] [dist=DIR]
   only    ${MEASUREMENTS.map(({ name, title }) => `${name.padEnd(9)} ${title}`).join("\n          ")}
   skip    schemata, psql, node-pg-migrate, dbmate, alembic or prisma
   rounds  how often each tool runs, in turn with the others; the median counts
-  jobs    how many services are worked on at once; default: as many as there are processors`;
+  jobs    how many services are worked on at once; default: as many as there are processors
+  dist    the build to measure; default: dist`;
 
 const words = process.argv.slice(2).map((word) => word.split("=", 2));
 const option = (name: string) => words.find(([key]) => key === name)?.[1];
@@ -28,7 +29,7 @@ async function main(): Promise<number> {
   const only = list("only");
   const skipped = list("skip");
   const chosen = MEASUREMENTS.filter(({ name }) => only.size === 0 || only.has(name));
-  const known = words.every(([key]) => ["only", "skip", "rounds", "jobs"].includes(key ?? ""));
+  const known = words.every(([key]) => ["only", "skip", "rounds", "jobs", "dist"].includes(key ?? ""));
   if (!known || chosen.length < only.size || chosen.length === 0) {
     note(USAGE);
     return 2;
@@ -63,7 +64,8 @@ async function runAll(
   const jobs = Number(option("jobs") ?? availableParallelism());
   const rounds = option("rounds");
   const repo = resolve(import.meta.dirname, "../..");
-  const verbs = readVerbs(repo);
+  const dist = resolve(repo, option("dist") ?? "dist");
+  const verbs = readVerbs(dist);
   const measured: [Measurement, Result[]][] = [];
   for (const measurement of chosen) {
     const lacking = some.skips("schemata") ? [] : measurement.verbs.filter((verb) => !verbs.has(verb));
@@ -71,7 +73,7 @@ async function runAll(
       note(`${measurement.name}: left out, this build has no verb ${lacking.join(", ")}`);
       continue;
     }
-    const bench = { ...some, repo, jobs, dir: join(some.dir, measurement.name) };
+    const bench = { ...some, repo, dist, jobs, dir: join(some.dir, measurement.name) };
     mkdirSync(bench.dir);
     measured.push([measurement, await runInTurn(bench, measurement, Number(rounds ?? measurement.rounds))]);
     rmSync(bench.dir, { recursive: true });
@@ -92,8 +94,8 @@ async function runAll(
 }
 
 /** The verbs of the build that is measured. */
-function readVerbs(repo: string): ReadonlySet<string> {
-  const help = execFileSync(process.execPath, [cliFile(repo), "--help"], { encoding: "utf8" });
+function readVerbs(dist: string): ReadonlySet<string> {
+  const help = execFileSync(process.execPath, [cliFile(dist), "--help"], { encoding: "utf8" });
   return new Set([...help.matchAll(/^ {2}\S+ (\S+)/gm)].map(([, verb]) => verb ?? ""));
 }
 

@@ -6,6 +6,8 @@ export interface Bench {
   server: Server;
   /** Absolute path of the project. */
   repo: string;
+  /** Absolute path of the build that is measured. */
+  dist: string;
   /** An empty folder of this measurement's own. */
   dir: string;
   /** How many services every tool may work on at once. */

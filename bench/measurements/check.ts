@@ -11,13 +11,14 @@ export const check: Measurement = {
   title: `check of ${UPGRADE.services} unchanged services`,
   verbs: ["upgrade-head", "check"],
   rounds: 5,
-  contestants: async ({ repo, server, dir }) => {
+  contestants: async (bench) => {
+    const { repo, server, dir } = bench;
     const { services, migrations } = UPGRADE;
     const workspace = writeWorkspace(join(dir, "workspace"), { services, migrations });
     const url = await server.createDatabase("bench_check");
     // 3, findings: the generated down.sql files carry no proof.
-    const task = { commands: [schemata(repo, workspace, url, ["check"])], jobs: 1, statuses: [0, 3] };
-    await runTask(repo, dir, { commands: [schemata(repo, workspace, url, ["upgrade-head"])], jobs: 1 });
+    const task = { commands: [schemata(bench, workspace, url, ["check"])], jobs: 1, statuses: [0, 3] };
+    await runTask(repo, dir, { commands: [schemata(bench, workspace, url, ["upgrade-head"])], jobs: 1 });
     await runTask(repo, dir, task);
     return [{ id: "schemata", label: "schemata check", services, jobs: 1, prepare: async () => task }];
   },

@@ -36,12 +36,12 @@ async function contestants(bench: Bench): Promise<Contestant[]> {
     ...{ id, label, services: 1, jobs: 1 },
     prepare: async () => ({ commands: [command], jobs: 1 }),
   });
-  await run(schemata(repo, workspace, url, ["upgrade-head"]));
+  await run(schemata(bench, workspace, url, ["upgrade-head"]));
   const found = [
     contestant(
       "schemata",
       "schemata current --app auth",
-      schemata(repo, workspace, url, ["current", "--app", "auth"]),
+      schemata(bench, workspace, url, ["current", "--app", "auth"]),
     ),
   ];
   if (!bench.skips("alembic")) {
@@ -53,7 +53,7 @@ async function contestants(bench: Bench): Promise<Contestant[]> {
       contestant(
         "prisma",
         "prisma migrate status",
-        prisma(repo, workspace, url, "auth", ["migrate", "status"]),
+        prisma(bench, workspace, url, "auth", ["migrate", "status"]),
       ),
     );
   return found;

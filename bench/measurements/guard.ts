@@ -13,13 +13,14 @@ export const guard: Measurement = {
   title: `guard of ${COUNT} migrations`,
   verbs: ["guard"],
   rounds: 5,
-  contestants: async ({ repo, server, dir }) => {
+  contestants: async (bench) => {
+    const { server, dir } = bench;
     const workspace = writeWorkspace(join(dir, "workspace"), {
       services: SERVICES,
       migrations: UPGRADE.migrations,
     });
     const url = await server.createDatabase("bench_guard");
-    const task = { commands: [schemata(repo, workspace, url, ["guard"])], jobs: 1 };
+    const task = { commands: [schemata(bench, workspace, url, ["guard"])], jobs: 1 };
     return [
       { id: "schemata", label: "schemata guard", services: SERVICES, jobs: 1, prepare: async () => task },
     ];

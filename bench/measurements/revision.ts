@@ -39,14 +39,15 @@ export const revision: Measurement = {
   ],
 };
 
-async function ours({ repo, server, dir }: Bench, migrations: number): Promise<Contestant> {
+async function ours(bench: Bench, migrations: number): Promise<Contestant> {
+  const { repo, server, dir } = bench;
   const workspace = writeWorkspace(join(dir, `ours-${migrations}`), { services: ["auth"], migrations });
   const service = join(workspace.root, "services/auth");
   const url = await server.createDatabase(`bench_revision_${migrations}`);
   writeFileSync(join(service, "schema.prisma"), renderSchemaFile("auth", migrations, "nickname String?"));
   const once = (command: Command) => runTask(repo, dir, { commands: [command], jobs: 1 });
-  await once(schemata(repo, workspace, url, ["upgrade-head"]));
-  const command = schemata(repo, workspace, url, ["revision", "--app", "auth", "-m", "add nickname"]);
+  await once(schemata(bench, workspace, url, ["upgrade-head"]));
+  const command = schemata(bench, workspace, url, ["revision", "--app", "auth", "-m", "add nickname"]);
   const forget = keepOnly(join(service, "migrations"));
   // The first one makes the shadow database that the others keep.
   await once(command);

@@ -1,23 +1,26 @@
 import { existsSync, readdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import type { Bench } from "../measurement.ts";
 import type { Command } from "../process.ts";
 import type { Workspace } from "../workspace/formats.ts";
 
 // How each tool is called for one service, or for a whole workspace, always by its fastest door:
 // no npx, no npm run, no wrapper around a binary.
 
+type Build = Pick<Bench, "repo" | "dist">;
+
 /** Our own tool, on a whole workspace unless `args` say otherwise. */
-export function schemata(repo: string, { root }: Workspace, url: string, args: string[]): Command {
+export function schemata({ dist }: Build, { root }: Workspace, url: string, args: string[]): Command {
   return {
-    argv: [process.execPath, cliFile(repo), ...args],
+    argv: [process.execPath, cliFile(dist), ...args],
     cwd: root,
     env: { DATABASE_URL: url, SCHEMATA_ROOT: root },
   };
 }
 
-/** The bundle that is measured; `SCHEMATA_DIST` names another, as it does for the build. */
-export function cliFile(repo: string): string {
-  return join(repo, process.env.SCHEMATA_DIST ?? "dist", "cli.js");
+/** The entry of the build in `dist`. */
+export function cliFile(dist: string): string {
+  return join(dist, "cli.js");
 }
 
 /** psql with the scripts of these services, one after the other over one connection. */
@@ -64,7 +67,7 @@ export function alembic(workspace: Workspace, url: string, service: string, args
 
 /** The stock Prisma CLI, one process a service, over the engine in WebAssembly. */
 export function prisma(
-  repo: string,
+  { repo, dist }: Build,
   workspace: Workspace,
   url: string,
   service: string,
@@ -75,9 +78,7 @@ export function prisma(
     cwd: join(workspace.root, "services", service),
     env: {
       DATABASE_URL: url,
-      PRISMA_SCHEMA_ENGINE_BINARY:
-        process.env.PRISMA_SCHEMA_ENGINE_BINARY ??
-        join(repo, process.env.SCHEMATA_DIST ?? "dist", "schema-engine.js"),
+      PRISMA_SCHEMA_ENGINE_BINARY: process.env.PRISMA_SCHEMA_ENGINE_BINARY ?? join(dist, "schema-engine.js"),
       // No look for a newer version, which would end in a time-out without a network.
       CHECKPOINT_DISABLE: "1",
       PRISMA_HIDE_UPDATE_MESSAGE: "1",

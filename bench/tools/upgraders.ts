@@ -64,7 +64,7 @@ export function upgraders(bench: Bench): { ours: Upgrader[]; floors: Upgrader[];
       // One at a time: its lock is one for the whole database, and gives up after ten seconds.
       ...{ id: "prisma", tool: "prisma", label: "prisma migrate deploy", services: few.prisma, jobs: 1 },
       task: (url) => ({
-        commands: first(few.prisma).map((name) => prisma(repo, workspace, url, name, ["migrate", "deploy"])),
+        commands: first(few.prisma).map((name) => prisma(bench, workspace, url, name, ["migrate", "deploy"])),
         jobs: 1,
       }),
     },
@@ -77,11 +77,12 @@ export function upgraders(bench: Bench): { ours: Upgrader[]; floors: Upgrader[];
 }
 
 /** Our upgrade of all services of a workspace. */
-export function ourUpgrader({ repo, jobs }: Bench, workspace: Workspace): Upgrader {
+export function ourUpgrader(bench: Bench, workspace: Workspace): Upgrader {
+  const { jobs } = bench;
   return {
     ...{ id: "schemata", label: "schemata upgrade-head", services: workspace.services.length, jobs },
     task: (url) => ({
-      commands: [schemata(repo, workspace, url, ["upgrade-head", "--jobs", String(jobs)])],
+      commands: [schemata(bench, workspace, url, ["upgrade-head", "--jobs", String(jobs)])],
       jobs: 1,
     }),
   };
