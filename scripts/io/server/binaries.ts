@@ -51,11 +51,11 @@ function packageName(): string {
  * Makes a package's programs runnable by `user` (default: whoever runs the tool): adds the libraries' links
  * that npm leaves out, and copies all to a cache where that user cannot reach node_modules.
  */
-export function ensureBinaries(packageRoot: string, user?: ServerUser): Binaries {
+export function ensureBinaries(packageRoot: string, user?: ServerUser, caches = cacheFolders()): Binaries {
   const linked = ensureLibraryLinks(packageRoot);
   if (linked && runs(packageRoot, user)) return describe(packageRoot);
   const tried: string[] = [];
-  for (const cache of cacheFolders()) {
+  for (const cache of caches) {
     const copy = tryCopy(packageRoot, cache);
     if (copy && runs(copy, user)) return describe(copy);
     tried.push(cache);

@@ -3,15 +3,16 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../core/errors.ts";
 import { renderInitSql } from "../../core/initSql.ts";
+import { indexOfPosition, locate } from "../../core/locate.ts";
 import { requireSound } from "../../core/service.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
+import { parseSql } from "../parser.ts";
 import { type Client, sqlState, withConnection } from "../postgres/connect.ts";
 import { readServices } from "../workspace.ts";
 import { loginUrl } from "./embedded.ts";
 import type { ServerPlace } from "./place.ts";
 
 const FILE = "init.sql";
-const MEANINGLESS = /^(\s|--[^\n]*(\n|$)|\/\*[\s\S]*?\*\/)*/;
 
 /** The workspace's init.sql as its services want it; fails when one of them cannot be worked with. */
 export function renderWorkspaceInitSql(root: string): string {
@@ -35,70 +36,45 @@ export function initSqlIsDone(place: ServerPlace, by: string): boolean {
   }
 }
 
-/**
- * Runs init.sql statement by statement, as psql does in the container; a workspace without one gets what it
- * would hold.
- */
+/** Runs init.sql; a workspace without one gets what it would hold. */
 export async function runInitSql(place: ServerPlace, by: string): Promise<void> {
   const file = readFile(place.root);
   const sql = file ?? renderInitSql(readServices(place.root).filter((service) => !service.problem));
-  const statements = await splitStatements(sql);
   await withConnection(loginUrl(place.port, DEFAULT_LOGIN.database), async (client) => {
     // Two at once would both find a schema missing and both create it.
     await client.query("SELECT pg_advisory_lock(hashtext('schemata init.sql'))");
-    for (const statement of statements) await runStatement(client, statement);
+    await runScript(client, sql);
   });
   rememberDone(place, mark(file ?? "", by));
 }
 
-interface Statement {
-  text: string;
-  /** Counted from 1. */
-  line: number;
-}
-
-async function splitStatements(sql: string): Promise<Statement[]> {
-  const { parse } = await import("libpg-query");
-  const bytes = Buffer.from(sql);
-  const { stmts = [] } = await parse(sql).catch((error: unknown) => failSyntax(sql, error));
-  return stmts.map(({ stmt_location: from = 0, stmt_len: length }) => {
-    const whole = bytes.toString("utf8", from, length ? from + length : undefined);
-    const skipped = MEANINGLESS.exec(whole)?.[0] ?? "";
-    const before = bytes.toString("utf8", 0, from) + skipped;
-    return { text: whole.slice(skipped.length), line: lineOf(before) };
-  });
-}
-
-async function runStatement(client: Client, { text, line }: Statement): Promise<void> {
-  try {
-    await client.query(text);
-  } catch (error) {
-    const position = Number((error as { position?: string }).position ?? 1);
-    const at = line + lineOf([...text].slice(0, position - 1).join("")) - 1;
-    const reason = error instanceof Error ? error.message : String(error);
-    const state = sqlState(error);
-    fail({
-      fact: `${FILE}:${at}: ${reason}${state ? ` (SQLSTATE ${state})` : ""}`,
-      why: `the statement\n${text.split("\n").slice(0, 6).join("\n")}`,
-      fix: `correct ${FILE} (schemata init-sql --write makes it anew), then make start-db`,
-      cause: error,
-    });
+/** Statement by statement, as psql does in the container: not every statement may run in a transaction. */
+async function runScript(client: Client, sql: string): Promise<void> {
+  const parsed = await parseSql(sql);
+  if (!parsed.ok) {
+    const { message, offset } = parsed.error;
+    return failAt(sql, offset, message, "it is read as plain SQL; psql's commands with a backslash are none");
+  }
+  for (const { start, end } of parsed.statements) {
+    const text = sql.slice(start, end);
+    try {
+      await client.query(text);
+    } catch (error) {
+      const position = Number((error as { position?: string }).position ?? 1);
+      const message = `${error instanceof Error ? error.message : error} (SQLSTATE ${sqlState(error) ?? "unknown"})`;
+      const why = `the statement\n${text.split("\n").slice(0, 6).join("\n")}`;
+      failAt(sql, start + indexOfPosition(text, position), message, why);
+    }
   }
 }
 
-function failSyntax(sql: string, error: unknown): never {
-  const { sqlDetails } = error as { sqlDetails?: { cursorPosition?: number } };
-  const line = lineOf([...sql].slice(0, sqlDetails?.cursorPosition ?? 0).join(""));
+function failAt(sql: string, offset: number, message: string, why: string): never {
+  const { line, column } = locate(sql, offset);
   return fail({
-    fact: `${FILE}:${line}: ${error instanceof Error ? error.message : String(error)}`,
-    why: "it is read as plain SQL; psql's commands with a backslash are none",
+    fact: `${FILE}:${line}:${column}: ${message}`,
+    why,
     fix: `correct ${FILE} (schemata init-sql --write makes it anew), then make start-db`,
-    cause: error,
   });
-}
-
-function lineOf(before: string): number {
-  return before.split("\n").length;
 }
 
 function readFile(root: string): string | undefined {

@@ -187,16 +187,16 @@ describe("init.sql", () => {
   test.each([
     [
       "SELECT 'é';\n\n/* two\nlines */ SELECT\n  nonsense;\n",
-      5,
+      "5:3",
       /column "nonsense" does not exist \(SQLSTATE 42703\)/,
     ],
-    ["SELECT 1;\nDO $$\nBEGIN\n  RAISE 'stop';\nEND $$;\n", 2, /stop \(SQLSTATE P0001\)/],
-    ["SELECT 1;\nSELECT 'ü' FORM;\nSELEKT 2;\n", 3, /syntax error/],
-    ["SELECT 1;\n\\connect other\n", 2, /syntax error/],
-  ])("an error in %j is reported with its line", async (content, line, message) => {
+    ["SELECT 1;\nDO $$\nBEGIN\n  RAISE 'stop';\nEND $$;\n", "2:1", /stop \(SQLSTATE P0001\)/],
+    ["SELECT 1;\nSELECT 'ü' FORM;\nSELEKT 2;\n", "3:1", /syntax error/],
+    ["SELECT 1;\n\\connect other\n", "2:1", /syntax error/],
+  ])("an error in %j is reported with its place", async (content, place, message) => {
     workspace.write("init.sql", content);
     const error = await refusal(ensureServer(workspace.settings, workspace.watch.note));
-    expect(error.message).toMatch(new RegExp(`^init\\.sql:${line}: `));
+    expect(error.message).toMatch(new RegExp(`^init\\.sql:${place}: `));
     expect(error.message).toMatch(message);
     expect(error.fix).toContain("init-sql --write");
   });
