@@ -1,4 +1,4 @@
-import type { ArgumentsCamelCase, Argv } from "yargs";
+import type { Argv } from "yargs";
 import type { ExitStatus } from "./core/errors.ts";
 import type { Settings } from "./core/settings.ts";
 
@@ -21,6 +21,13 @@ export interface Context {
   ask(question: string): Promise<string | undefined>;
 }
 
+/** Options as yargs hands them over: `--dry-run` is `dryRun`. */
+type Parsed<Options> = { [Key in keyof Options as CamelCase<Key & string>]: Options[Key] };
+
+type CamelCase<Text extends string> = Text extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<CamelCase<Rest>>}`
+  : Text;
+
 /** One verb of the tool. `run` returns the exit status, or throws a SchemataError. */
 export interface Command<Options = object> {
   /** yargs' positional syntax without the verb itself, such as `<migration>`. */
@@ -29,7 +36,7 @@ export interface Command<Options = object> {
   /** Shown by `--help` under the options, each with what it does. */
   examples?: readonly (readonly [command: string, meaning: string])[];
   options(yargs: Argv): Argv<Options>;
-  run(options: ArgumentsCamelCase<Options>, context: Context): Promise<ExitStatus>;
+  run(options: Parsed<Options>, context: Context): Promise<ExitStatus>;
 }
 
 /** Infers a command's options from its yargs declaration. */

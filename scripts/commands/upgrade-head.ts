@@ -36,7 +36,10 @@ export default defineCommand({
         default: false,
         describe: "Print the SQL of the plan, ready for psql, and do nothing",
       })
-      .conflicts("sql", ["json", "dry-run"]),
+      .check(({ sql, json }) => {
+        if (sql && json) throw new Error("--sql and --json exclude each other");
+        return true;
+      }),
   async run(options, context) {
     const { settings, note, print, signal } = context;
     const services = readServices(settings.root);

@@ -1,4 +1,4 @@
-import { renderDuration } from "./table.ts";
+import { renderCount } from "./table.ts";
 
 /** How far one service of a run is. */
 export interface ServiceProgress {
@@ -26,7 +26,10 @@ export function renderProgressLine(
   return [...line].slice(0, Math.max(20, columns - 1)).join("");
 }
 
-/** The line that a service leaves behind when a migration is applied and no terminal is there to redraw. */
-export function renderAppliedLine(service: string, migration: string, ms: number): string {
-  return `${service}: applied ${migration} (${renderDuration(ms)})`;
+/** The line that a service leaves behind where no terminal is there to redraw; `names` are in order. */
+export function renderAppliedLine(service: string, names: readonly string[]): string {
+  const [first, ...more] = names;
+  return more.length === 0
+    ? `${service}: applied ${first}`
+    : `${service}: applied ${renderCount(names.length, "migration")}, ${first} to ${more.at(-1)}`;
 }

@@ -23,16 +23,21 @@ const FRAME_MS = 80;
 /** More services than this at once would scroll the screen instead of redrawing it. */
 const MOST_LINES = 12;
 
-/** Live lines on a terminal, one for each service under way; elsewhere a line for each thing that happened. */
+/** Live lines on a terminal, one for each service under way; elsewhere a line for each service that is done and each thing that is in the way. */
 export function showProgress(plans: readonly ServicePlan[], screen: Screen): ProgressDisplay {
-  return screen.terminal.interactive ? showLive(plans, screen) : showLines(screen.note);
+  return screen.terminal.interactive ? showLive(plans, screen) : showLines(plans, screen.note);
 }
 
-function showLines(note: (text: string) => void): ProgressDisplay {
+function showLines(plans: readonly ServicePlan[], note: (text: string) => void): ProgressDisplay {
+  const left = new Map(
+    plans.map(({ service, pending }) => [service.name, pending.map(({ migration }) => migration.name)]),
+  );
   return {
     on: (event) => {
-      if (event.kind === "applied") note(renderAppliedLine(event.service, event.migration, event.ms));
-      else noteTrouble(event, note);
+      if (event.kind !== "applied") return noteTrouble(event, note);
+      const names = left.get(event.service) ?? [];
+      // One line a service: hundreds of services would drown what matters.
+      if (names.at(-1) === event.migration) note(renderAppliedLine(event.service, names));
     },
     end: () => {},
   };

@@ -138,7 +138,7 @@ function connectFailure(url: string, error: unknown): Failure {
     case "3D000":
       return failure(
         `The server at ${server} has no database "${databaseName(url)}"`,
-        "correct DATABASE_URL, or create it",
+        "make upgrade-head creates it, where the login may; or correct DATABASE_URL",
       );
     case "53300":
       return failure(

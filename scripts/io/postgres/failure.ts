@@ -85,7 +85,7 @@ async function findPlace(
   const statements = "statements" in parsed ? parsed.statements : [];
   // Behind the script's last statement it is the commit that failed, for all of them together.
   if (!inScript && statement >= statements.length) return undefined;
-  const found = locateStatement(sent.script, statements, inScript ? { offset } : { index: statement });
-  const { line, column } = file ? locate(file.text, file.start + found.offset) : found;
-  return { line, column, text: found.text };
+  const at = inScript ? offset : (statements[statement]?.start ?? 0);
+  const place = locateStatement(sent.script, statements, { offset: at });
+  return file ? { ...place, ...locate(file.text, file.start + at) } : place;
 }
