@@ -31,8 +31,15 @@ test("locateStatement finds by index and by place", async () => {
     column: 3,
     text: "SELECT\n  '😀',\n  b",
   });
-  expect(locateStatement(sql, statements, { offset: sql.indexOf("b;") })).toMatchObject({ line: 5, column: 3 });
-  expect(locateStatement(sql, statements, { offset: sql.length })).toMatchObject({ line: 6, column: 1, text: /^SELECT\n/ });
+  expect(locateStatement(sql, statements, { offset: sql.indexOf("b;") })).toMatchObject({
+    line: 5,
+    column: 3,
+  });
+  expect(locateStatement(sql, statements, { offset: sql.length })).toMatchObject({
+    line: 6,
+    column: 1,
+    text: /^SELECT\n/,
+  });
   expect(locateStatement(sql, statements, { offset: 0 })).toEqual({ line: 1, column: 1, text: "" });
   expect(locateStatement(sql, statements, { index: 7 })).toEqual({ line: 1, column: 1, text: "" });
 });
@@ -43,7 +50,9 @@ test("locateStatement shortens long statements", async () => {
   if (!parsed.ok) throw new Error(parsed.error.message);
   expect(locateStatement(sql, parsed.statements, { index: 0 }).text).toBe("SELECT\n1,\n1,\n1,\n1,\n…");
   const wide = `SELECT '${"x".repeat(500)}'`;
-  expect(locateStatement(wide, [{ ...first(parsed.statements), start: 0, end: wide.length }], { index: 0 }).text).toHaveLength(160);
+  expect(
+    locateStatement(wide, [{ ...first(parsed.statements), start: 0, end: wide.length }], { index: 0 }).text,
+  ).toHaveLength(160);
 });
 
 function first<Item>(items: readonly Item[]): Item {

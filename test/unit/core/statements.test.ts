@@ -1,6 +1,8 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { mayNeedStepwise, planScript, sessionSettings } from "../../../scripts/core/statements.ts";
 import { parseSql } from "../../../scripts/io/parser.ts";
+import { ALONE, TRANSACTIONAL } from "../../support/blockStatements.ts";
 
 async function plan(sql: string) {
   const parsed = await parseSql(sql);
@@ -17,74 +19,6 @@ async function outline(sql: string): Promise<string | string[]> {
     (step) => `${step.kind === "alone" ? "A" : "T"}${step.begin ? `(${step.begin})` : ""}:${step.sql}`,
   );
 }
-
-/** Refused by Postgres 18 with 25001 or 2D000 inside a transaction block; test/integration proves it on the server. */
-const ALONE = [
-  "CREATE INDEX CONCURRENTLY i ON t (a)",
-  "CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON t (a)",
-  "DROP INDEX CONCURRENTLY i",
-  "REINDEX INDEX CONCURRENTLY i",
-  "REINDEX (VERBOSE, CONCURRENTLY) TABLE t",
-  "REINDEX (CONCURRENTLY on) TABLE t",
-  "REINDEX SCHEMA public",
-  "REINDEX DATABASE app",
-  "REINDEX SYSTEM app",
-  "VACUUM",
-  "VACUUM (ANALYZE) t",
-  "CLUSTER",
-  "CREATE DATABASE x",
-  "DROP DATABASE IF EXISTS x",
-  "ALTER DATABASE x SET TABLESPACE y",
-  "CREATE TABLESPACE x LOCATION '/x'",
-  "DROP TABLESPACE x",
-  "ALTER SYSTEM SET work_mem = '4MB'",
-  "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p",
-  "ALTER SUBSCRIPTION s REFRESH PUBLICATION",
-  "ALTER SUBSCRIPTION s SET PUBLICATION p",
-  "ALTER SUBSCRIPTION s SET (failover = true)",
-  "DROP SUBSCRIPTION s",
-  "ALTER TABLE p DETACH PARTITION p1 CONCURRENTLY",
-  "DISCARD ALL",
-  "COMMIT PREPARED 'x'",
-  "ROLLBACK PREPARED 'x'",
-  "DO $$ BEGIN DELETE FROM t; COMMIT; END $$",
-  "DO LANGUAGE plpgsql 'BEGIN IF true THEN ROLLBACK AND CHAIN; END IF; END'",
-];
-
-/** Near misses, which run in a transaction block. */
-const TRANSACTIONAL = [
-  "CREATE INDEX i ON t (a)",
-  'CREATE INDEX "concurrently" ON t (a)',
-  "REINDEX (CONCURRENTLY off) TABLE t",
-  "REINDEX (CONCURRENTLY false) TABLE t",
-  "REINDEX (CONCURRENTLY 0) TABLE t",
-  "REINDEX TABLE t",
-  "ANALYZE t",
-  "CLUSTER t USING i",
-  "REFRESH MATERIALIZED VIEW CONCURRENTLY m",
-  "ALTER DATABASE x SET work_mem = '4MB'",
-  "COMMENT ON DATABASE x IS 'y'",
-  "CREATE TABLE t (a int) TABLESPACE x",
-  "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p WITH (connect = false)",
-  "CREATE SUBSCRIPTION s CONNECTION 'dbname=x' PUBLICATION p WITH (create_slot = false)",
-  "ALTER SUBSCRIPTION s SET PUBLICATION p WITH (refresh = false)",
-  "ALTER SUBSCRIPTION s DISABLE",
-  "ALTER TABLE p DETACH PARTITION p1",
-  "ALTER TABLE p DETACH PARTITION p1 FINALIZE",
-  "ALTER TYPE e ADD VALUE 'x'",
-  "DISCARD TEMP",
-  "LISTEN x",
-  "LOCK TABLE t",
-  "SAVEPOINT a",
-  "SET LOCAL lock_timeout = '1s'",
-  "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-  "DO $$ BEGIN RAISE NOTICE 'never COMMIT;'; END $$",
-  "DO $$ BEGIN -- COMMIT;\n PERFORM 1; END $$",
-  "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM 1; END $$",
-  "CREATE PROCEDURE p() LANGUAGE plpgsql AS $$ BEGIN COMMIT; END $$",
-  "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; SELECT CASE WHEN true THEN 1 END; END",
-  "CALL p()",
-];
 
 describe("planScript", () => {
   test.each(ALONE)("runs alone: %s", async (sql) => {
@@ -126,10 +60,16 @@ describe("planScript", () => {
     // What stands before a BEGIN shares its transaction, as the server does in one simple query.
     ["SET a.b = 1; BEGIN; SELECT 1; END;", "SET a.b = 1;      ; SELECT 1;    ;"],
     ["START TRANSACTION; SELECT 1; COMMIT WORK", "                 ; SELECT 1;            "],
-    ["BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT 1; COMMIT", `${" ".repeat(47)}; SELECT 1;       `],
+    [
+      "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SELECT 1; COMMIT",
+      `${" ".repeat(47)}; SELECT 1;       `,
+    ],
     ["SELECT 1; COMMIT;", "SELECT 1;       ;"],
     ["BEGIN; COMMIT; SELECT 1;", "     ;       ; SELECT 1;"],
-    ["BEGIN; SAVEPOINT a; SELECT 1; ROLLBACK TO a; RELEASE a; COMMIT;", "     ; SAVEPOINT a; SELECT 1; ROLLBACK TO a; RELEASE a;       ;"],
+    [
+      "BEGIN; SAVEPOINT a; SELECT 1; ROLLBACK TO a; RELEASE a; COMMIT;",
+      "     ; SAVEPOINT a; SELECT 1; ROLLBACK TO a; RELEASE a;       ;",
+    ],
     ["", ""],
     ["-- nothing\n", "-- nothing\n"],
     ["BEGIN; COMMIT;", "     ;       ;"],
@@ -143,9 +83,15 @@ describe("planScript", () => {
       "ALTER TYPE e ADD VALUE 'x'; COMMIT; UPDATE t SET e = 'x';",
       ["T:ALTER TYPE e ADD VALUE 'x';       ", "T:UPDATE t SET e = 'x'"],
     ],
-    ["BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;", ["T:     ; SELECT 1;       ", "T:     ; SELECT 2;       "]],
+    [
+      "BEGIN; SELECT 1; COMMIT; BEGIN; SELECT 2; COMMIT;",
+      ["T:     ; SELECT 1;       ", "T:     ; SELECT 2;       "],
+    ],
     ["SELECT 0; BEGIN; SELECT 1; COMMIT; SELECT 2", ["T:SELECT 0;      ; SELECT 1;       ", "T:SELECT 2"]],
-    ["BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2; COMMIT", ["T:     ; SELECT 1;                 ", "T:                ; SELECT 2;       "]],
+    [
+      "BEGIN; SELECT 1; COMMIT AND CHAIN; SELECT 2; COMMIT",
+      ["T:     ; SELECT 1;                 ", "T:                ; SELECT 2;       "],
+    ],
     ["BEGIN; SELECT 1; ROLLBACK; SELECT 2", ["A:BEGIN; SELECT 1; ROLLBACK", "T:SELECT 2"]],
     ["SELECT 1; ROLLBACK; SELECT 2", ["A:SELECT 1; ROLLBACK", "T:SELECT 2"]],
     [
@@ -212,7 +158,7 @@ describe("mayNeedStepwise", () => {
     "CREATE TABLE t (start_date date, system text, transaction_id int, database text, prepared bool);",
     "-- BEGIN; COMMIT\nSELECT 1; /* VACUUM; /* nested */ COMMIT; */ SELECT 2;",
     "INSERT INTO t VALUES ('; COMMIT;', E'\\'; VACUUM;', $x$; BEGIN; $x$, U&'\\0041; CALL');",
-    'COMMENT ON COLUMN t."CONCURRENTLY" IS \'COMMIT\';',
+    "COMMENT ON COLUMN t.\"CONCURRENTLY\" IS 'COMMIT';",
     "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END; $$;",
     "DO $$ BEGIN CREATE TYPE e AS ENUM ('x'); EXCEPTION WHEN duplicate_object THEN null; END $$;",
     "CREATE VIEW v AS SELECT CASE WHEN a THEN 1 END FROM t; SELECT 1 AS commit;",
@@ -222,11 +168,32 @@ describe("mayNeedStepwise", () => {
     expect(await outline(sql)).toBe(sql);
   });
 
-  test.each(["SELECT 'COMMIT", "/* BEGIN", "DO $a$ BEGIN COMMIT; $b$", "drop Index concurrently i", "\r\n\tvacuum"])(
-    "sends %j to the parser",
-    (sql) => {
-      expect(mayNeedStepwise(sql)).toBe(true);
-    },
+  test.each([
+    "SELECT 'COMMIT",
+    "/* BEGIN",
+    "DO $a$ BEGIN COMMIT; $b$",
+    "drop Index concurrently i",
+    "\r\n\tvacuum",
+  ])("sends %j to the parser", (sql) => {
+    expect(mayNeedStepwise(sql)).toBe(true);
+  });
+});
+
+test("mayNeedStepwise never misses what the parser finds", async () => {
+  const fragment = fc.oneof(
+    fc.constantFrom(...ALONE, ...TRANSACTIONAL),
+    fc.constantFrom("BEGIN", "COMMIT", "END", "ROLLBACK", "SET TRANSACTION READ ONLY", "SELECT 'COMMIT'"),
+  );
+  const blank = fc.constantFrom(" ", "\r\n", "/* ; /* ' */ */", "-- '\n", "");
+  const script = fc.array(fc.tuple(blank, fragment, blank), { maxLength: 5 });
+  await fc.assert(
+    fc.asyncProperty(script, fc.boolean(), async (parts, lower) => {
+      const sql = parts.map((part) => `${part.join("")};`).join("");
+      const cased = lower ? sql.toLowerCase() : sql;
+      if (mayNeedStepwise(cased)) return;
+      expect(await plan(cased)).toEqual({ mode: "atomic", sql: cased, notices: [] });
+    }),
+    { numRuns: 300 },
   );
 });
 
