@@ -26,35 +26,37 @@ export const current: Measurement = {
   ],
 };
 
+/** Each tool on a database that it has upgraded itself. */
 async function contestants(bench: Bench): Promise<Contestant[]> {
-  const { repo, server, dir } = bench;
-  const workspace = writeWorkspace(join(dir, "workspace"), { ...SIZE, formats: ["alembic"] });
-  const url = await server.createDatabase("bench_current");
-  const other = await server.createDatabase("bench_current_alembic");
-  const run = (command: Command) => runTask(repo, dir, { commands: [command], jobs: 1 });
-  const contestant = (id: string, label: string, command: Command): Contestant => ({
-    ...{ id, label, services: 1, jobs: 1 },
-    prepare: async () => ({ commands: [command], jobs: 1 }),
-  });
-  await run(schemata(bench, workspace, url, ["upgrade-head"]));
-  const found = [
-    contestant(
-      "schemata",
-      "schemata current --app auth",
-      schemata(bench, workspace, url, ["current", "--app", "auth"]),
-    ),
+  const workspace = writeWorkspace(join(bench.dir, "workspace"), { ...SIZE, formats: ["alembic"] });
+  const tools: {
+    id: string;
+    label: string;
+    run: (url: string, args: string[]) => Command;
+    steps: { upgrade: string[]; show: string[] };
+  }[] = [
+    {
+      ...{ id: "schemata", label: "schemata current --app auth" },
+      run: (url, args) => schemata(bench, workspace, url, args),
+      steps: { upgrade: ["upgrade-head"], show: ["current", "--app", "auth"] },
+    },
+    {
+      ...{ id: "alembic", label: "alembic current" },
+      run: (url, args) => alembic(workspace, url, "auth", args),
+      steps: { upgrade: ["upgrade", "head"], show: ["current"] },
+    },
+    {
+      ...{ id: "prisma", label: "prisma migrate status" },
+      run: (url, args) => prisma(bench, workspace, url, "auth", ["migrate", ...args]),
+      steps: { upgrade: ["deploy"], show: ["status"] },
+    },
   ];
-  if (!bench.skips("alembic")) {
-    await run(alembic(workspace, other, "auth", ["upgrade", "head"]));
-    found.push(contestant("alembic", "alembic current", alembic(workspace, other, "auth", ["current"])));
+  const found: Contestant[] = [];
+  for (const { id, label, run, steps } of tools.filter((tool) => !bench.skips(tool.id))) {
+    const url = await bench.server.createDatabase(`bench_current_${id}`);
+    await runTask(bench.repo, bench.dir, { commands: [run(url, steps.upgrade)], jobs: 1 });
+    const show = { commands: [run(url, steps.show)], jobs: 1 };
+    found.push({ id, label, services: 1, jobs: 1, prepare: async () => show });
   }
-  if (!bench.skips("prisma"))
-    found.push(
-      contestant(
-        "prisma",
-        "prisma migrate status",
-        prisma(bench, workspace, url, "auth", ["migrate", "status"]),
-      ),
-    );
   return found;
 }

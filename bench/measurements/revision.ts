@@ -16,8 +16,7 @@ export const revision: Measurement = {
   verbs: ["upgrade-head", "revision"],
   rounds: 7,
   contestants: async (bench) => [
-    await ours(bench, SHORT),
-    await ours(bench, LONG),
+    ...(bench.skips("schemata") ? [] : [await ours(bench, SHORT), await ours(bench, LONG)]),
     ...(bench.skips("alembic") ? [] : [await theirs(bench)]),
   ],
   targets: (find) => [
