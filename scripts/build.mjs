@@ -8,7 +8,11 @@ import { build } from "esbuild";
 const dist = process.env.SCHEMATA_DIST ?? "dist";
 await rm(dist, { recursive: true, force: true });
 await build({
-  entryPoints: { cli: "scripts/cli.ts", "schema-engine": "prisma/engine/door.ts" },
+  entryPoints: {
+    cli: "scripts/cli.ts",
+    "schema-engine": "prisma/engine/door.ts",
+    "prisma.config": "prisma/config.ts",
+  },
   outdir: dist,
   bundle: true,
   splitting: true,

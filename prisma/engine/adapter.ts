@@ -5,9 +5,11 @@ import {
   type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
+import { quoteIdent } from "../../scripts/core/sql.ts";
 import { LEDGER_TABLE, PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { connectTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
+import { SCRIPT_BREAK } from "./scriptBreak.ts";
 import { RAW_TYPES, readingOf } from "./values.ts";
 
 /** A little longer than the engine waits, so that its own message comes first and no wait outlives it by much. */
@@ -40,6 +42,7 @@ export async function openSession(target: Target): Promise<pg.Client> {
 /** Serves one connection to the schema engine. */
 export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriverAdapter {
   const { target, memory } = options;
+  const spared = new Set<string>();
   const guard = async <T>(work: () => Promise<T>, script?: string): Promise<T> => {
     try {
       return await work();
@@ -69,13 +72,14 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
       guard(async () => {
         if (isLockRequest(sql)) return takeLock(client, options);
         memory?.clear();
+        if (isResetOfAnother(sql, target.schema, spared)) return 0;
         return (await client.query(sql, args)).rowCount ?? 0;
       }),
     executeScript: (script) =>
       guard(async () => {
         memory?.clear();
         // Whole, by the simple protocol: any splitting would cut function bodies and strings.
-        await client.query(script);
+        for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
       }, script),
     startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),
     getConnectionInfo: () => ({ schemaName: target.schema, supportsRelationJoins: true }),
@@ -98,6 +102,17 @@ async function takeLock(client: pg.Client, { target, withoutLock }: AdapterOptio
   await client.query("SELECT pg_advisory_lock($1::integer, hashtext($2))", [PRISMA_LOCK, target.schema]);
   await client.query("RESET lock_timeout");
   return 1;
+}
+
+/**
+ * A reset drops and creates every schema that is listed; those after the first belong to other services. `spared`
+ * remembers whose drop was left out, so that its creation is too.
+ */
+function isResetOfAnother(sql: string, own: string, spared: Set<string>): boolean {
+  const [, verb, quoted] = /^(DROP|CREATE) SCHEMA ("(?:[^"]|"")+")(?: CASCADE)?$/.exec(sql.trim()) ?? [];
+  if (quoted === undefined || quoted === quoteIdent(own)) return false;
+  if (verb === "DROP") spared.add(quoted);
+  return spared.has(quoted);
 }
 
 function toResultSet(result: pg.QueryArrayResult): SqlResultSet {

@@ -1,0 +1,31 @@
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PrismaPg } from "@prisma/adapter-pg";
+import { pinToSchema, readServiceSettings } from "./database.ts";
+import { parseTarget } from "./engine/connection.ts";
+
+export interface PinnedAdapterOptions {
+  schema: string;
+  /** Default: the workspace's database, as its services' configurations read it. */
+  url?: string | undefined;
+  /** `import.meta.url` of a file in services/<name>/src. */
+  from: string;
+}
+
+/**
+ * The driver adapter of a service's typed client: generated queries name the schema, and raw SQL finds it, and nothing
+ * else, by its search path.
+ */
+export function pinnedAdapter({ schema, url, from }: PinnedAdapterOptions): PrismaPg {
+  const serviceDir = dirname(dirname(fileURLToPath(from)));
+  const { config } = parseTarget(pinToSchema(url ?? readServiceSettings(serviceDir).databaseUrl, schema));
+  const pool = {
+    ...config,
+    application_name: schema,
+    // After connecting, since poolers refuse start-up parameters.
+    onConnect: async (client: { query(sql: string, values: string[]): Promise<unknown> }) => {
+      await client.query("SELECT set_config('search_path', quote_ident($1), false)", [schema]);
+    },
+  };
+  return new PrismaPg(pool as ConstructorParameters<typeof PrismaPg>[0], { schema });
+}

@@ -1,0 +1,1 @@
+export default (await import("../../prisma/service.ts")).defineService(import.meta.dirname);
