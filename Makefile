@@ -9,6 +9,7 @@ APP := $(if $(app),--app "$(app)")
 INSTALLED := node_modules/.package-lock.json
 OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
 BENCH_TOOLS := bench/node_modules/.package-lock.json
+CLIENTS := $(patsubst %/schema.prisma,%/src/generated/client.ts,$(wildcard services/*/schema.prisma))
 SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs' 2>/dev/null)
 
 $(INSTALLED): package.json package-lock.json .npmrc
@@ -55,8 +56,28 @@ current: build ## where each service stands: [app=billing]
 history: build ## every migration with its state: [app=billing]
 	@$(SCHEMATA) history $(APP)
 
+.PHONY: dev deploy prisma studio generate
+dev: build ## run stock prisma migrate dev: app=billing [args="--name add_users"]
+	@$(SCHEMATA) dev $(APP) -- $(args)
+
+deploy: build ## run stock prisma migrate deploy: app=billing
+	@$(SCHEMATA) deploy $(APP)
+
+prisma: build ## run any command of the Prisma CLI: app=billing args="migrate status"
+	@$(SCHEMATA) prisma $(APP) -- $(args)
+
+studio: build ## browse the data in Prisma Studio: [app=billing]
+	@$(SCHEMATA) studio $(APP)
+
+generate: build $(if $(app),,$(CLIENTS)) ## generate the typed clients that are out of date: [app=billing]
+	$(if $(app),@$(SCHEMATA) generate $(APP))
+
+services/%/src/generated/client.ts: services/%/schema.prisma $(INSTALLED) | dist/cli.js
+	@$(SCHEMATA) generate --app "$*"
+	@touch -c $@
+
 .PHONY: test lint format typecheck
-test: build $(OLDER_POSTGRES) ## run the whole test suite
+test: build generate $(OLDER_POSTGRES) ## run the whole test suite
 	@$(BIN)/vitest run
 
 lint: build typecheck ## formatter, linter, types, unused exports and dependencies
@@ -66,7 +87,7 @@ lint: build typecheck ## formatter, linter, types, unused exports and dependenci
 format: $(INSTALLED) ## format every file
 	@$(BIN)/biome check --write
 
-typecheck: $(INSTALLED)
+typecheck: $(INSTALLED) $(CLIENTS)
 	@$(BIN)/tsc
 
 .PHONY: bench

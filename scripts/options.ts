@@ -13,3 +13,19 @@ export function appsOption(yargs: Argv) {
 export function jsonOption<T>(yargs: Argv<T>) {
   return yargs.option("json", { type: "boolean", default: false, describe: "Print JSON" });
 }
+
+/** `--app`, one service; its absence is reported with the list of services, not by yargs. */
+export function serviceOption(yargs: Argv) {
+  return yargs.option("app", { type: "string", describe: "The service" });
+}
+
+/** What is passed on to the Prisma CLI as it stands. */
+export function prismaArguments<T>(yargs: Argv<T>) {
+  return yargs.positional("args", { type: "string", array: true, describe: "Passed on to the Prisma CLI" });
+}
+
+/** The arguments for the Prisma CLI: positional ones, and those after `--`, which yargs puts behind the verb in `_`. */
+export function readPrismaArguments(options: { args?: string[] | undefined }): string[] {
+  const { _: [, ...rest] = [] } = options as { _?: (string | number)[] };
+  return [...(options.args ?? []), ...rest.map(String)];
+}

@@ -12,4 +12,9 @@ export const VERBS: Readonly<Record<string, Load>> = {
   "stop-db": () => import("./stop-db.ts"),
   "reset-db": () => import("./reset-db.ts"),
   "init-sql": () => import("./init-sql.ts"),
+  generate: () => import("./generate.ts"),
+  dev: () => import("./dev.ts"),
+  deploy: () => import("./deploy.ts"),
+  prisma: () => import("./prisma.ts"),
+  studio: () => import("./studio.ts"),
 };
