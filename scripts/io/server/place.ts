@@ -1,5 +1,6 @@
 import { chownSync, mkdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { EXIT, fail } from "../../core/errors.ts";
 import type { Settings } from "../../core/settings.ts";
 import { processArguments, processFolder } from "./process.ts";
 
@@ -32,7 +33,7 @@ export interface OwnServer {
 
 /** All paths of the embedded server. */
 export function placeOf({ root, dbPort }: Pick<Settings, "root" | "dbPort">): ServerPlace {
-  const real = realpathSync(root);
+  const real = realPath(root);
   const folder = join(real, ".schemata", `postgres-${SERVER_MAJOR}`);
   return {
     root: real,
@@ -43,6 +44,20 @@ export function placeOf({ root, dbPort }: Pick<Settings, "root" | "dbPort">): Se
     initMark: join(folder, "init.sql.sha256"),
     port: dbPort,
   };
+}
+
+function realPath(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    return fail({
+      fact: `the workspace ${root} ${code === "ENOENT" ? "does not exist" : "cannot be entered"}`,
+      fix: "go to the workspace, or name it with --root DIR or SCHEMATA_ROOT",
+      status: EXIT.usage,
+      cause,
+    });
+  }
 }
 
 /** Makes the folder; root leaves it to the workspace's owner, who will want to use the server, too. */

@@ -4,9 +4,10 @@ import { fail, SchemataError } from "../../core/errors.ts";
 import type { Settings } from "../../core/settings.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
 import { ensureDatabase, sqlState, withConnection } from "../postgres/connect.ts";
+import { readServices } from "../workspace.ts";
 import { DOCKER_WORKSPACE, startDocker, startedByDocker, stopDocker } from "./docker.ts";
 import { loginUrl, removeData, startEmbedded, stopEmbedded, type Watch } from "./embedded.ts";
-import { explainFileErrors } from "./fileError.ts";
+import { explainFileErrors, isDiskFull } from "./fileError.ts";
 import { initSqlIsDone, runInitSql } from "./initSql.ts";
 import { withLock } from "./lock.ts";
 import { ensureFolder, placeOf, readOwnServer, type ServerPlace, WORKSPACE_SETTING } from "./place.ts";
@@ -62,7 +63,12 @@ export async function stopServer(settings: Settings, watch: Watch): Promise<Runn
   const place = placeOf(settings);
   const stopped: RunningServer["by"][] = [];
   if (existsSync(place.folder)) {
-    const ended = await locked(place, watch, () => stopEmbedded(place, watch));
+    const stop = () => stopEmbedded(place, watch);
+    const ended = await locked(place, watch, stop).catch((error: unknown) => {
+      // No room for the lock is no reason to go on running.
+      if (isDiskFull(error)) return stop();
+      throw error;
+    });
     if (ended) stopped.push("embedded");
   }
   if (startedByDocker(settings)) {
@@ -114,6 +120,8 @@ async function reach(place: ServerPlace, find: () => Promise<Outcome>): Promise<
 async function startOrFind(place: ServerPlace, watch: Watch): Promise<Outcome> {
   const found = await findRunning(place, watch.signal);
   if (found) return { server: found, started: false };
+  // Fails outside of a workspace, where nobody wants a server's data.
+  readServices(place.root);
   return locked(place, watch, async () => {
     const foundNow = await findRunning(place, watch.signal);
     if (foundNow) return { server: foundNow, started: false };
@@ -136,7 +144,7 @@ async function startInDocker(place: ServerPlace, watch: Watch): Promise<Outcome>
 }
 
 function locked<T>(place: ServerPlace, watch: Watch, work: () => Promise<T>): Promise<T> {
-  return explainFileErrors(async () => {
+  return explainFileErrors(place.folder, async () => {
     ensureFolder(place);
     return withLock(place.lockFile, { waitMs: LOCK_WAIT_MS, signal: watch.signal }, work);
   });

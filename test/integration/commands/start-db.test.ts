@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -16,6 +16,7 @@ import {
   stopEmbedded,
 } from "../../support/embedded.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
+import { findFreePort } from "../../support/server.ts";
 import { CHECKOUT } from "../../support/workspace.ts";
 
 let workspace: EmbeddedWorkspace;
@@ -106,9 +107,7 @@ describe("reset-db", () => {
   });
 
   test.each(["", "yes", "TEST_DB", "test_db2"])("%j is no confirmation", async (answer) => {
-    await expect(resetDb.run({ yes: false, _: [], $0: "schemata" }, context(answer))).rejects.toThrow(
-      SchemataError,
-    );
+    await expect(resetDb.run({ yes: false }, context(answer))).rejects.toThrow(SchemataError);
     expect(await workspace.query(kept)).toEqual([{ kept: true }]);
   });
 
@@ -121,7 +120,7 @@ describe("reset-db", () => {
   });
 
   test("the database's name typed deletes everything", async () => {
-    expect(await resetDb.run({ yes: false, _: [], $0: "schemata" }, context("test_db"))).toBe(0);
+    expect(await resetDb.run({ yes: false }, context("test_db"))).toBe(0);
     expect(await workspace.query(kept)).toEqual([{ kept: false }]);
   });
 });
@@ -189,3 +188,15 @@ function copyTool(tool: string, root: string): void {
     cpSync(from, join(root, "node_modules", name), { recursive: true, verbatimSymlinks: true });
   }
 }
+
+test("outside of a workspace nothing is made", async () => {
+  const { root, remove } = await makeEmbeddedWorkspace({});
+  remove("services");
+  const outside = await runCli(["start-db"], { root, env: { DB_PORT: String(await findFreePort()) } });
+  expect(outside.status).not.toBe(0);
+  expect(outside.stderr).toContain("a workspace is a folder that holds services/");
+  expect(existsSync(join(root, ".schemata"))).toBe(false);
+  const nowhere = await runCli(["start-db"], { root: `${root}-nowhere`, cwd: root });
+  expect(nowhere.status).toBe(2);
+  expect(nowhere.stderr).toContain(`the workspace ${root}-nowhere does not exist`);
+});
