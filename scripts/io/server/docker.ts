@@ -1,6 +1,5 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { execa } from "execa";
 import { fail } from "../../core/errors.ts";
 import type { Settings } from "../../core/settings.ts";
 import type { Watch } from "./embedded.ts";
@@ -41,6 +40,7 @@ async function runCompose({ root, dbPort }: Place, args: string[], watch: Watch)
       fact: `${file} is missing`,
       fix: `git checkout ${COMPOSE_FILE}   # or make start-db without Docker`,
     });
+  const { execa } = await import("execa");
   const result = await execa("docker", ["compose", "--file", file, "--profile", "*", ...args], {
     cwd: root,
     env: { DB_PORT: String(dbPort) },

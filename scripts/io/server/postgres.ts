@@ -18,7 +18,7 @@ import { fail } from "../../core/errors.ts";
 import type { Binaries } from "./binaries.ts";
 import type { ServerUser } from "./user.ts";
 
-export interface DataFolder {
+interface DataFolder {
   binaries: Binaries;
   /** Absolute path; its parent exists. */
   dataDir: string;
