@@ -6,6 +6,7 @@ import { readHolders } from "./holders.ts";
 /** A transaction that takes longer than this may be waiting for somebody. */
 const FIRST_LOOK_MS = 1_000;
 const NEXT_LOOK_MS = 2_000;
+const SOONEST_LOOK_MS = 50;
 
 /** Looks, over a connection of its own, at what keeps running transactions waiting. */
 export interface Watch {
@@ -40,20 +41,16 @@ export function makeWatch({
     seen.delete(client);
     let timer: NodeJS.Timeout;
     let stopped = false;
+    const shortest = shortestWait(running.job.rules);
     const next = (delay: number) => {
       timer = setTimeout(() => {
         // Without a connection to look through, waiting is only less well explained.
         look(client, running)
           .catch(() => {})
-          .finally(() => stopped || next(NEXT_LOOK_MS));
+          .finally(() => stopped || next(Math.min(NEXT_LOOK_MS, shortest)));
       }, delay);
     };
-    next(
-      Math.min(
-        FIRST_LOOK_MS,
-        Math.max(50, running.job.rules.lockTimeout / 2, running.job.rules.lockWait / 2),
-      ),
-    );
+    next(Math.min(FIRST_LOOK_MS, shortest));
     return () => {
       stopped = true;
       clearTimeout(timer);
@@ -66,4 +63,10 @@ export function makeWatch({
       if (client) await closeConnection(client);
     },
   });
+}
+
+/** Half of what a transaction waits at least before it gives up: looking that often sees whom it waited for. */
+function shortestWait({ lockWait, lockTimeout }: ApplyJob["rules"]): number {
+  const limits = [lockWait, lockTimeout].filter((limit) => limit > 0);
+  return Math.max(SOONEST_LOOK_MS, Math.min(...limits) / 2);
 }

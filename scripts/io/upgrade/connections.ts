@@ -47,7 +47,11 @@ export function makeConnections(
       return adopt(await connect(url));
     } catch (error) {
       const full = error instanceof SchemataError && sqlState(error.cause) === "53300";
-      if (!full || open === 1) throw error;
+      if (!full || open === 1) {
+        // Nobody will give back what was never had: let the next in the queue find out for itself.
+        waiting.shift()?.();
+        throw error;
+      }
       limit = open - 1;
       onFewer(limit);
       return undefined;
