@@ -30,13 +30,18 @@ export interface AdapterOptions {
 export async function openSession(target: Target): Promise<pg.Client> {
   const client = await connectTarget(target);
   try {
-    // After connecting, since poolers refuse start-up parameters.
-    await client.query("SELECT set_config('search_path', quote_ident($1), false)", [target.schema]);
+    await pinSearchPath(client, target.schema);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
     throw error;
   }
+}
+
+/** Makes unqualified names mean the schema; inside a transaction, until its end if it is rolled back. */
+export async function pinSearchPath(client: pg.Client, schema: string): Promise<void> {
+  // After connecting, since poolers refuse start-up parameters.
+  await client.query("SELECT set_config('search_path', quote_ident($1), false)", [schema]);
 }
 
 /** Serves one connection to the schema engine. */

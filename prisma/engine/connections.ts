@@ -5,7 +5,7 @@ import {
   type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
-import { makeAdapter, openSession } from "./adapter.ts";
+import { makeAdapter, openSession, pinSearchPath } from "./adapter.ts";
 import { parseTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
@@ -40,18 +40,23 @@ export function liveConnections({
 
 /**
  * Connections on which one database is both the live one and its own shadow: what a history made there is compared
- * with a schema file, nothing is replayed. `forget` must be called when the database may have changed.
+ * with a schema file, nothing is replayed. `forget` must be called when the database may have changed. A connection that
+ * is `lent` is used in place of one of its own, within whatever transaction is open on it, and stays open.
  */
-export function keptConnections(url: string): Connections & { forget(): void } {
+export function keptConnections(url: string, lent?: pg.Client): Connections & { forget(): void } {
   const target = parseTarget(url);
   const memory = new Map<string, SqlResultSet>();
   let client: pg.Client | undefined;
   const connections = track((keep) => ({
     connect: () =>
       keep(async () => {
-        client = await connectOrExplain(target);
-        const opened = client;
-        return makeAdapter(opened, { target, memory, withoutLedger: true, dispose: () => opened.end() });
+        const opened = lent ?? (await connectOrExplain(target));
+        client = opened;
+        if (lent) await pinSearchPath(lent, target.schema);
+        const dispose = async () => {
+          if (!lent) await opened.end();
+        };
+        return makeAdapter(opened, { target, memory, withoutLedger: true, dispose });
       }),
     connectToShadowDb: async () => {
       if (!client) throw new Error("the shadow was asked for before the database");

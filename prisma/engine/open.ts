@@ -1,4 +1,5 @@
 import type { DiffTarget, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import type { Client } from "pg";
 import { keptConnections, offlineConnections } from "./connections.ts";
 import { toEngineError } from "./engineError.ts";
 import { loadEngine } from "./load.ts";
@@ -21,6 +22,8 @@ export interface EngineOptions {
   /** The schema file as it is now; its `schemas` are the only ones looked at. */
   schemaFiles: readonly SchemaFile[];
   external?: External;
+  /** An open connection to the database, to be used within its transaction: nothing may change there meanwhile. */
+  client?: Client | undefined;
 }
 
 /** A migration that leads from the database to the schema file, exactly as stock Prisma would write it. */
@@ -57,16 +60,21 @@ const NO_MIGRATIONS = {
 };
 
 /** Opens the engine in this process; `await using`, or dispose of it: its connection stays open until then. */
-export async function openEngine({ url, schemaFiles, external = {} }: EngineOptions): Promise<Engine> {
+export async function openEngine({
+  url,
+  schemaFiles,
+  external = {},
+  client,
+}: EngineOptions): Promise<Engine> {
   const files = schemaFiles.map((file) => ({ ...file }));
   const connections =
-    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url);
+    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url, client);
   const filters: SchemaFilter = {
     externalTables: [...(external.tables ?? [])],
     externalEnums: [...(external.enums ?? [])],
   };
   const call = async <T>(work: () => Promise<T>): Promise<T> => {
-    connections.forget();
+    if (!client) connections.forget();
     try {
       return await work();
     } catch (error) {
