@@ -73,6 +73,11 @@ export function compareHistory(migrations: readonly Migration[], ledger: readonl
   };
 }
 
+/** A row of a migration that failed, or that somebody is in the middle of. */
+export function isUnfinished({ finishedAt, rolledBackAt }: LedgerRow): boolean {
+  return finishedAt === null && rolledBackAt === null;
+}
+
 function isEdited(migration: Migration, recorded: readonly string[] | undefined): boolean {
   if (recorded === undefined) return false;
   const accepted = [migration.checksum, ...(migration.tolerated ?? [])];

@@ -1,22 +1,18 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPassing, planPause } from "../../core/backoff.ts";
 import { EXIT, fail, type SchemataError } from "../../core/errors.ts";
-import type { LedgerRow } from "../../core/history.ts";
+import { isUnfinished, type LedgerRow } from "../../core/history.ts";
 import type { PendingScript } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
-import {
-  LEDGER_CHANGED,
-  renderTransaction,
-  type SessionRules,
-  TURN_STATEMENT,
-} from "../../core/transaction.ts";
+import { renderTransaction, type SessionRules, TURN_STATEMENT } from "../../core/transaction.ts";
 import { readScriptPlan } from "../script.ts";
 import { type Client, sqlState } from "./connect.ts";
 import type { ApplyEvent } from "./events.ts";
 import { describeFailure } from "./failure.ts";
-import { readLedger } from "./ledger.ts";
+import { isLedgerChanged, readLedger } from "./ledger.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
 import { applyStepwise } from "./stepwise.ts";
+import { readLedgerInTurn } from "./turn.ts";
 import type { Watch } from "./watch.ts";
 
 /** A message carries at most this many migrations and bytes: enough to save round trips, and to show progress. */
@@ -80,8 +76,8 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
   for (let [first] = scripts; first; [first] = scripts) {
     requireNotInterrupted(run.signal, job.service, first);
     if (first.mode === "stepwise") {
-      await applyStepwise(client, { ...job, ledger }, { script: first, run });
-      ({ scripts, ledger } = advance(scripts, ledger, 1));
+      const applied = await applyStepwise(client, { ...job, ledger }, { script: first, run });
+      ({ scripts, ledger } = applied ? advance(scripts, ledger, 1) : await readAgain(client, job));
       continue;
     }
     const batch = makeBatch(await readScripts(job, scripts, limit), { job, ledger });
@@ -119,20 +115,24 @@ function advance(
   };
 }
 
-/** After a failure nothing is taken for granted: the ledger says what is applied, by whomever. */
+/**
+ * After a failure nothing is taken for granted: the ledger says what is applied, by whomever. A ledger that cannot be
+ * read leaves the `failure` that came first to be told.
+ */
 async function readAgain(
   client: Client,
   job: ApplyJob,
-  failure: SchemataError,
+  failure?: SchemataError,
 ): Promise<ReturnType<ApplyJob["replan"]>> {
   await rollBack(client);
   let rows: LedgerRow[];
   try {
     rows = await readLedger(client, job.rules.schema);
+    if (rows.some(isUnfinished)) rows = await readLedgerInTurn(client, job.service, job.rules);
   } catch (error) {
     // 42P01: the transaction that would have made the ledger was the one that failed.
-    if (sqlState(error) !== "42P01") throw failure;
-    return job.replan(undefined);
+    if (sqlState(error) === "42P01") return job.replan(undefined);
+    throw failure ?? error;
   }
   return job.replan(rows);
 }
@@ -252,10 +252,6 @@ async function explainBatchFailure(
 /** The service's turn did not come in time: the statement after BEGIN and the two resets is the one that waits. */
 function isTurnRefused({ statements }: Progress): boolean {
   return statements === TURN_STATEMENT;
-}
-
-function isLedgerChanged(error: unknown): boolean {
-  return sqlState(error) === "22P02" && error instanceof Error && error.message.includes(LEDGER_CHANGED);
 }
 
 function requireNotInterrupted(signal: AbortSignal, service: Service, script: PendingScript): void {

@@ -1,6 +1,6 @@
 import type { LedgerRow } from "../../core/history.ts";
-import { ledgerName } from "../../core/transaction.ts";
-import type { Client } from "./connect.ts";
+import { LEDGER_CHANGED, ledgerName } from "../../core/transaction.ts";
+import { type Client, sqlState } from "./connect.ts";
 
 /** Reads ledgers in one round trip; each answer's rows are in the order in which they were started. */
 export async function readLedgers(
@@ -17,6 +17,11 @@ export async function readLedgers(
 /** Reads one ledger. */
 export async function readLedger(client: Client, schema: string): Promise<LedgerRow[]> {
   return (await readLedgers(client, [schema])).get(schema) ?? [];
+}
+
+/** A transaction's own check found that another runner has been at work since the ledger was read. */
+export function isLedgerChanged(error: unknown): boolean {
+  return sqlState(error) === "22P02" && error instanceof Error && error.message.includes(LEDGER_CHANGED);
 }
 
 function renderReadLedger(schema: string): string {

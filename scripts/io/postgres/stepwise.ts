@@ -10,6 +10,7 @@ import { readScriptPlan } from "../script.ts";
 import type { ApplyJob, ApplyRun } from "./apply.ts";
 import { type Client, sqlState } from "./connect.ts";
 import { describeFailure } from "./failure.ts";
+import { isLedgerChanged } from "./ledger.ts";
 import { dropIndexes, type InvalidIndex, readInvalidIndexes } from "./leftovers.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
 
@@ -24,13 +25,13 @@ export interface StepwiseStart {
 /**
  * Runs a script that Postgres refuses to run in one transaction: row first, then step by step, each counted, then
  * the row finished. A failure that left nothing behind takes the row back; any other leaves it unfinished, with the
- * reason in `logs`, for `repair`.
+ * reason in `logs`, for `repair`. Returns whether it ran: not if another runner has changed the ledger before its turn.
  */
 export async function applyStepwise(
   client: Client,
   job: ApplyJob,
   { script, run, from = 0 }: StepwiseStart,
-): Promise<void> {
+): Promise<boolean> {
   const { service, rules, ledger } = job;
   const { name, checksum } = script.migration;
   if (run.pooled) {
@@ -55,7 +56,7 @@ export async function applyStepwise(
   const sending = { client, job, run, script, sql };
   try {
     await sendOwn(sending, text.opening, { turn: true });
-    if (from === 0) await sendOwn(sending, text.start);
+    if (from === 0 && !(await startRow(sending, text.start))) return false;
     for (const [index, step] of text.steps.entries()) await runStep(sending, step, from + index);
     await sendOwn(sending, text.finish);
   } finally {
@@ -64,6 +65,7 @@ export async function applyStepwise(
     await client.query(text.closing).catch(() => {});
   }
   run.emit({ kind: "applied", service: service.name, migration: name, ms: performance.now() - started });
+  return true;
 }
 
 interface Sending {
@@ -81,6 +83,17 @@ async function sendOwn(sending: Sending, message: string, { turn = false } = {})
   } catch (error) {
     await rollBack(sending.client);
     throw await describe(error, sending, { message, offset: 0, statement: -1, turn });
+  }
+}
+
+/** Records the migration as started, unless the ledger is no longer as planned. */
+async function startRow(sending: Sending, message: string): Promise<boolean> {
+  try {
+    await sendOwn(sending, message);
+    return true;
+  } catch (error) {
+    if (error instanceof SchemataError && isLedgerChanged(error.cause)) return false;
+    throw error;
   }
 }
 
