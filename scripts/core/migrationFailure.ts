@@ -34,7 +34,7 @@ export function explainMigrationFailure(failed: FailedMigration, problem: Databa
   const position = place ? `${file}:${place.line}:${place.column}` : file;
   const why = [
     problem.sqlState ? `${problem.message} (SQLSTATE ${problem.sqlState})` : problem.message,
-    ...(place ? place.text.split("\n").map((line) => `  ${line}`) : []),
+    ...(place?.text ? place.text.split("\n").map((line) => `  ${line}`) : []),
     ...(problem.detail ? [`Detail: ${problem.detail}`] : []),
     ...(problem.hint ? [`Hint: ${problem.hint}`] : []),
     ...(problem.where ? [`Where: ${problem.where.split("\n")[0]}`] : []),

@@ -111,11 +111,14 @@ export function renderOpening(rules: SessionRules, { durable }: { durable: boole
     "set_config('schemata.started_at', clock_timestamp()::text, true)",
   ];
   return [
-    "BEGIN",
+    // Spelled out: under another default the ledger check would read as of before the wait for the turn, and a
+    // leaked default is in force until RESET ALL.
+    "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
     // A leaked SET outlives its transaction; RESET ALL leaves the role alone.
     "RESET SESSION AUTHORIZATION",
     "RESET ALL",
     `SELECT ${calls.join(", ")}`,
+    "DISCARD TEMP",
     ...renderRole(rules),
   ];
 }
@@ -149,9 +152,9 @@ export function renderTransaction(
   };
 }
 
-/** The script may have changed the role for the rest of its transaction; the ledger belongs to the first. */
-function renderRoleAgain({ role }: SessionRules): string[] {
-  return [role === undefined ? "RESET ROLE" : `SET LOCAL ROLE ${quoteIdent(role)}`];
+/** The script may have changed who acts, for its transaction or for the session; the ledger belongs to the first. */
+function renderRoleAgain(rules: SessionRules): string[] {
+  return ["RESET SESSION AUTHORIZATION", ...renderRole(rules)];
 }
 
 /** Fails unless the ledger is as planned: a cast of the message to a number raises it as an error (22P02). */

@@ -31,18 +31,19 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
   if (error instanceof SchemataError) return error;
   if (failed.refused === "turn" && sqlState(error) === "55P03") return describeTurn(error, failed);
   const of = error instanceof DatabaseError ? error : undefined;
+  const open = await findOpenEnd(of, failed);
   return new SchemataError({
     ...explainMigrationFailure(
       {
         service: service.name,
         migration: migration.name,
         file: shownFile(service, migration),
-        place: await findPlace(of, failed),
+        place: open?.place ?? (await findPlace(of, failed)),
         command: `make upgrade-head app=${service.name}`,
       },
       {
         sqlState: of?.code,
-        message: error instanceof Error ? error.message : String(error),
+        message: open?.message ?? (error instanceof Error ? error.message : String(error)),
         detail: [of?.detail, ...failed.holders.map(renderHolder)].filter(Boolean).join("\n") || undefined,
         hint: of?.hint,
         where: of?.where,
@@ -70,6 +71,25 @@ export function renderHolder({ pid, applicationName, state, age, query }: LockHo
   const name = applicationName === "" ? "" : ` (${applicationName})`;
   const text = query.replaceAll(/\s+/g, " ").trim().slice(0, 120);
   return `held by pid ${pid}${name}, ${state || "active"} for ${Math.round(age)} s: ${text}`;
+}
+
+/**
+ * A quote or comment that never ends swallows what is sent behind the script, and the server then complains of that:
+ * the parser, which sees the script alone, knows the place.
+ */
+async function findOpenEnd(
+  error: DatabaseError | undefined,
+  { sent, file }: FailedSend,
+): Promise<{ message: string; place: StatementPlace } | undefined> {
+  if (error?.code !== "42601" || error.position === undefined) return undefined;
+  const scriptEnd = sent.scriptStart + sent.script.length;
+  if (indexOfPosition(sent.message, Number(error.position)) < scriptEnd) return undefined;
+  const { parseSql } = await import("../parser.ts");
+  const parsed = await parseSql(sent.script);
+  if (parsed.ok) return undefined;
+  const { message, offset } = parsed.error;
+  const at = file ? locate(file.text, file.start + offset) : locate(sent.script, offset);
+  return { message, place: { ...at, text: "" } };
 }
 
 async function findPlace(
