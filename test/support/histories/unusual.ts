@@ -51,7 +51,7 @@ export const UNUSUAL: Readonly<Record<string, UnusualCase>> = {
   },
   // Stock ends with success here, and with nothing in the database: the transaction ends with the connection.
   begin_open: {
-    migrations: { [ONE]: `BEGIN;\n${A}`, [TWO]: "CREATE TABLE b ();" },
+    migrations: { [ONE]: A, [TWO]: "BEGIN;\nCREATE TABLE b ();" },
     ours: { refuses: /BEGIN|COMMIT/ },
   },
   savepoint: {
@@ -139,6 +139,18 @@ export const UNUSUAL: Readonly<Record<string, UnusualCase>> = {
     stockFails: /P1014/,
     ours: { proof: "SELECT relowner = 'postgres'::regrole AS it FROM pg_class WHERE oid = 'a'::regclass" },
   },
+  leak_read_only: {
+    migrations: { [ONE]: "SET default_transaction_read_only = on;", [TWO]: A },
+    stockFails: /read-only transaction/,
+    ours: tablesHere("a"),
+  },
+  leak_isolation: {
+    migrations: {
+      [ONE]: "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+      [TWO]: A,
+    },
+    ours: "same",
+  },
   leak_timeout: {
     migrations: { [ONE]: "SET statement_timeout = '100ms';", [TWO]: `SELECT pg_sleep(0.3); ${A}` },
     stockFails: /canceling statement due to statement timeout/,
@@ -152,7 +164,7 @@ export const UNUSUAL: Readonly<Record<string, UnusualCase>> = {
   leak_prepared: {
     migrations: { [ONE]: "PREPARE p AS SELECT 1;", [TWO]: `PREPARE p AS SELECT 1; ${A}` },
     stockFails: /prepared statement "p" already exists/,
-    ours: tablesHere("a"),
+    ours: { refuses: /42P05/ },
   },
 
   // Bytes
@@ -162,9 +174,10 @@ export const UNUSUAL: Readonly<Record<string, UnusualCase>> = {
     ours: tablesHere("a"),
   },
   carriage_returns: { migrations: { [ONE]: "-- x\rCREATE TABLE a (id integer);\r" }, ours: "same" },
+  // Stock replaces what is no UTF-8 by a replacement character, in the database as well.
   latin_1: {
-    migrations: { [ONE]: Buffer.from("CREATE TABLE a (id text DEFAULT 'caf\xe9');", "latin1") },
-    ours: "same",
+    migrations: { [ONE]: Buffer.from("CREATE TABLE b (id text DEFAULT 'caf\xe9');", "latin1") },
+    ours: { refuses: /is not UTF-8/ },
   },
   utf_16: {
     migrations: { [ONE]: A, [TWO]: Buffer.from("\uFEFFCREATE TABLE b ();", "utf16le") },
