@@ -77,8 +77,8 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
       guard(async () => {
         if (isLockRequest(sql)) return takeLock(client, options);
         memory?.clear();
-        if (isResetOfAnother(sql, target.schema, spared)) return 0;
-        return (await client.query(sql, args)).rowCount ?? 0;
+        const guarded = guardSchema(sql, target.schema, spared);
+        return guarded === undefined ? 0 : ((await client.query(guarded, args)).rowCount ?? 0);
       }),
     executeScript: (script) =>
       guard(async () => {
@@ -109,15 +109,20 @@ async function takeLock(client: pg.Client, { target, withoutLock }: AdapterOptio
   return 1;
 }
 
+/** What the engine does to a whole schema; it puts the name between quotes without doubling those in it. */
+const ON_SCHEMA = /^(CREATE|DROP) SCHEMA "([\s\S]+)"( CASCADE)?$/;
+
 /**
- * A reset drops and creates every schema that is listed; those after the first belong to other services. `spared`
- * remembers whose drop was left out, so that its creation is too.
+ * The statement as it may be run: on the own schema, with its name quoted; `undefined` for a reset of another, since a
+ * reset drops and creates every schema listed, and those after the first belong to other services. `spared` remembers
+ * whose drop was left out, so that its creation is too.
  */
-function isResetOfAnother(sql: string, own: string, spared: Set<string>): boolean {
-  const [, verb, quoted] = /^(DROP|CREATE) SCHEMA ("(?:[^"]|"")+")(?: CASCADE)?$/.exec(sql.trim()) ?? [];
-  if (quoted === undefined || quoted === quoteIdent(own)) return false;
-  if (verb === "DROP") spared.add(quoted);
-  return spared.has(quoted);
+function guardSchema(sql: string, own: string, spared: Set<string>): string | undefined {
+  const [, verb, name, cascade = ""] = ON_SCHEMA.exec(sql.trim()) ?? [];
+  if (name === undefined) return sql;
+  if (name === own) return `${verb} SCHEMA ${quoteIdent(own)}${cascade}`;
+  if (verb === "DROP") spared.add(name);
+  return spared.has(name) ? undefined : sql;
 }
 
 function toResultSet(result: pg.QueryArrayResult): SqlResultSet {

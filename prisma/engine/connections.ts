@@ -7,7 +7,7 @@ import {
 import type pg from "pg";
 import { makeAdapter, openSession, pinSearchPath } from "./adapter.ts";
 import { parseTarget, type Target } from "./connection.ts";
-import { toAdapterError } from "./databaseErrors.ts";
+import { toAdapterError, toUserFacingError, type UserFacingError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
 import { readingOf } from "./values.ts";
 
@@ -15,6 +15,8 @@ import { readingOf } from "./values.ts";
 export interface Connections {
   /** For `SchemaEngine.new`. */
   factory: object;
+  /** Why the database could not be connected to, with Prisma's number, which the engine itself does not give. */
+  refusal(): UserFacingError | undefined;
   /** Closes every connection and drops the shadow databases that are still there; may be called again. */
   dispose(): Promise<void>;
 }
@@ -32,7 +34,7 @@ export function liveConnections({
   withoutLock = false,
 }: LiveConnectionsOptions): Connections {
   const target = parseTarget(url);
-  return track((keep) => ({
+  return track(target, (keep) => ({
     connect: () => keep(() => openLive(target, { withoutLock })),
     connectToShadowDb: () => keep(() => openShadow(target, shadowDatabaseUrl)),
   }));
@@ -46,29 +48,31 @@ export function liveConnections({
 export function keptConnections(url: string, lent?: pg.Client): Connections & { forget(): void } {
   const target = parseTarget(url);
   const memory = new Map<string, SqlResultSet>();
-  let client: pg.Client | undefined;
-  const connections = track((keep) => ({
-    connect: () =>
-      keep(async () => {
-        const opened = lent ?? (await connectOrExplain(target));
-        client = opened;
-        if (lent) await pinSearchPath(lent, target.schema);
-        const dispose = async () => {
-          if (!lent) await opened.end();
-        };
-        return makeAdapter(opened, { target, memory, withoutLedger: true, dispose });
-      }),
-    connectToShadowDb: async () => {
-      if (!client) throw new Error("the shadow was asked for before the database");
-      return makeAdapter(client, { target, memory, withoutLedger: true, dispose: async () => {} });
+  let opened: Promise<pg.Client> | undefined;
+  const ownClient = () => {
+    opened ??= openSession(target);
+    return opened;
+  };
+  const share = async (): Promise<SqlDriverAdapter> => {
+    if (lent) await pinSearchPath(lent, target.schema);
+    const client = lent ?? (await ownClient());
+    return makeAdapter(client, { target, memory, withoutLedger: true, dispose: async () => {} });
+  };
+  const connections = track(target, () => ({ connect: share, connectToShadowDb: share }));
+  return {
+    ...connections,
+    forget: () => memory.clear(),
+    dispose: async () => {
+      await connections.dispose();
+      const client = await opened?.catch(() => undefined);
+      await client?.end().catch(() => {});
     },
-  }));
-  return { ...connections, forget: () => memory.clear() };
+  };
 }
 
 /** No database at all: an engine on it compares schema files with each other. */
 export function offlineConnections(): Connections {
-  return track(() => ({
+  return track(undefined, () => ({
     connect: async () => offlineAdapter(),
     connectToShadowDb: async () => offlineAdapter(),
   }));
@@ -82,9 +86,10 @@ interface Doors {
 }
 
 /** Each adapter is disposed of once, by the engine or at the end, the latest first. */
-function track(makeDoors: (keep: Keep) => Doors): Connections {
+function track(target: Target | undefined, makeDoors: (keep: Keep) => Doors): Connections {
   const open = new Set<Promise<SqlDriverAdapter>>();
   let closing = false;
+  let refusal: UserFacingError | undefined;
   const keep: Keep = (opening) => {
     if (closing) return Promise.reject(new Error("the engine is shutting down"));
     const opened: Promise<SqlDriverAdapter> = opening().then((adapter) => {
@@ -99,12 +104,24 @@ function track(makeDoors: (keep: Keep) => Doors): Connections {
     opened.catch(() => open.delete(opened));
     return opened;
   };
+  const doors = makeDoors(keep);
+  const connect = async (): Promise<SqlDriverAdapter> => {
+    try {
+      return await doors.connect();
+    } catch (error) {
+      if (!target) throw error;
+      refusal = toUserFacingError(error, target);
+      throw toAdapterError(error, target);
+    }
+  };
   return {
     factory: bindMigrationAwareSqlAdapterFactory({
       provider: "postgres",
       adapterName: "schemata",
-      ...makeDoors(keep),
+      ...doors,
+      connect,
     }),
+    refusal: () => refusal,
     async dispose() {
       closing = true;
       for (const opened of [...open].reverse()) {
@@ -115,20 +132,9 @@ function track(makeDoors: (keep: Keep) => Doors): Connections {
   };
 }
 
-async function openLive(
-  target: Target,
-  { withoutLock }: { withoutLock: boolean },
-): Promise<SqlDriverAdapter> {
-  const client = await connectOrExplain(target);
-  return makeAdapter(client, { target, withoutLock, dispose: () => client.end() });
-}
-
-async function connectOrExplain(target: Target): Promise<pg.Client> {
-  try {
-    return await openSession(target);
-  } catch (error) {
-    throw toAdapterError(error, target);
-  }
+async function openLive(target: Target, options: { withoutLock: boolean }): Promise<SqlDriverAdapter> {
+  const client = await openSession(target);
+  return makeAdapter(client, { target, ...options, dispose: () => client.end() });
 }
 
 /** While it is built, an engine asks whether its schema exists and which server this is; nothing more. */

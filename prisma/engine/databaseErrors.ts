@@ -103,6 +103,7 @@ function isUnreachable(error: PostgresError): boolean {
     "EHOSTUNREACH",
     "ENETUNREACH",
     "ETIMEDOUT",
+    "57P03",
     "ENOENT",
     "EACCES",
   ];

@@ -4,6 +4,7 @@ import { createInterface } from "node:readline";
 import type { ConstructorOptions, SchemaEngine } from "@prisma/schema-engine-wasm/schema_engine_bg";
 import { type Connections, liveConnections, offlineConnections } from "./connections.ts";
 import { runDatabaseCommand } from "./databaseCommand.ts";
+import type { UserFacingError } from "./databaseErrors.ts";
 import { type EngineError, toEngineError } from "./engineError.ts";
 import { engineCommit, loadEngine } from "./load.ts";
 
@@ -67,7 +68,7 @@ async function serve(): Promise<void> {
       send({ id: request.id, result: result ?? {} });
     } catch (error) {
       if (!engines?.isOpen()) status = 1;
-      send({ id: request.id, error: toResponse(toEngineError(error)) });
+      send({ id: request.id, error: toResponse(toEngineError(error, engines?.refusal())) });
     }
   }
   await leave();
@@ -88,6 +89,8 @@ interface Engines {
   forRequest(request: Request): Promise<SchemaEngine>;
   /** An engine was made: whatever fails now fails within a request. */
   isOpen(): boolean;
+  /** Why the database could not be connected to. */
+  refusal(): UserFacingError | undefined;
   dispose(): Promise<void>;
 }
 
@@ -113,6 +116,7 @@ function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
       return made.get(kind)?.engine ?? make(kind);
     },
     isOpen: () => open,
+    refusal: () => made.get("live")?.connections.refusal(),
     dispose: async () => {
       await Promise.all([...made.values()].map(({ connections }) => connections.dispose()));
     },

@@ -1,3 +1,4 @@
+import type { UserFacingError } from "./databaseErrors.ts";
 import { takePanic } from "./load.ts";
 
 /** What the engine says went wrong; `code` is Prisma's, such as P1012 for a schema file that does not parse. */
@@ -17,11 +18,12 @@ export class EngineError extends Error {
   }
 }
 
-/** Whatever a call of the engine threw, without the engine's own stack. */
-export function toEngineError(error: unknown): EngineError {
+/** Whatever a call of the engine threw, without the engine's own stack; `refusal` says why there is no connection. */
+export function toEngineError(error: unknown, refusal?: UserFacingError): EngineError {
   const panic = takePanic();
   if (panic !== undefined) return new EngineError(panic, { panic: true, cause: error });
   if (error instanceof EngineError) return error;
+  if (refusal) return new EngineError(refusal.message, { code: refusal.code, cause: error });
   const message = error instanceof Error ? error.message : String(error);
   const code =
     error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;

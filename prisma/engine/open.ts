@@ -1,4 +1,4 @@
-import type { DiffTarget, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import type { DiffTarget, SchemaEngine, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
 import type { Client } from "pg";
 import { keptConnections, offlineConnections } from "./connections.ts";
 import { toEngineError } from "./engineError.ts";
@@ -78,17 +78,15 @@ export async function openEngine({
     try {
       return await work();
     } catch (error) {
-      throw toEngineError(error);
+      throw toEngineError(error, connections.refusal());
     }
   };
-  const engine = await call(async () => {
+  const makeEngine = async (): Promise<SchemaEngine> => {
     const { SchemaEngine } = await loadEngine();
-    return SchemaEngine.new(
-      { datamodels: files.map(({ path, content }) => [path, content]) },
-      () => {},
-      connections.factory,
-    );
-  }).catch(async (error: unknown) => {
+    const datamodels: [string, string][] = files.map(({ path, content }) => [path, content]);
+    return SchemaEngine.new({ datamodels }, () => {}, connections.factory);
+  };
+  const engine = await call(makeEngine).catch(async (error: unknown) => {
     await connections.dispose();
     throw error;
   });
@@ -109,19 +107,14 @@ export async function openEngine({
     summarise: (from, to) => compare(from, to, false),
     revise: () =>
       call(async () => {
-        const schema = { files };
+        // An engine remembers what a history made, so each revision needs one of its own.
+        using fresh = await makeEngine();
+        const common = { migrationsList: NO_MIGRATIONS, filters };
         // createMigration has no shadow of its own: it answers from what this call has read.
-        await engine.devDiagnostic({ migrationsList: NO_MIGRATIONS, filters });
-        const { migrationScript } = await engine.createMigration({
-          draft: false,
-          migrationName: "revision",
-          migrationsList: NO_MIGRATIONS,
-          schema,
-          filters,
-        });
-        return migrationScript === null
-          ? undefined
-          : { sql: migrationScript, warnings: parseWarnings(migrationScript) };
+        await fresh.devDiagnostic(common);
+        const wanted = { ...common, draft: false, migrationName: "revision", schema: { files } };
+        const { migrationScript: sql } = await fresh.createMigration(wanted);
+        return sql === null ? undefined : { sql, warnings: parseWarnings(sql) };
       }),
     introspect: () =>
       call(async () => {
