@@ -1,12 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { execa } from "execa";
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Context } from "../../../scripts/command.ts";
 import resetDb from "../../../scripts/commands/reset-db.ts";
 import { SchemataError } from "../../../scripts/core/errors.ts";
 import { findPostgresPackage } from "../../../scripts/io/server/binaries.ts";
+import { DOCKER_WORKSPACE } from "../../../scripts/io/server/docker.ts";
+import { WORKSPACE_SETTING } from "../../../scripts/io/server/place.ts";
 import { processArguments } from "../../../scripts/io/server/process.ts";
 import { bareEnvironment, runCli, toolFolder } from "../../support/cli.ts";
 import {
@@ -15,7 +18,7 @@ import {
   makeEmbeddedWorkspace,
   stopEmbedded,
 } from "../../support/embedded.ts";
-import { createDatabase, testServer } from "../../support/postgres.ts";
+import { createDatabase, startThrowawayServer, testServer } from "../../support/postgres.ts";
 import { findFreePort } from "../../support/server.ts";
 import { CHECKOUT } from "../../support/workspace.ts";
 
@@ -85,6 +88,44 @@ describe("start-db", () => {
     });
     expect(old.stderr).toContain("this Docker has no Compose");
     expect(old.status).toBe(1);
+  });
+
+  test("--db docker drives Compose, then runs init.sql on what answers; stop-db and reset-db do likewise", async () => {
+    // No engine is needed to see what it is told: this program notes it, and a server like the container's runs already.
+    const server = await startThrowawayServer({ settings: { [WORKSPACE_SETTING]: DOCKER_WORKSPACE } });
+    const other = await makeEmbeddedWorkspace({ auth: {}, shop: {} });
+    other.write("docker-compose.yml", "services: {}\n");
+    other.write("bin/docker", '#!/bin/sh\necho "$DB_PORT $*" >> calls\n');
+    execFileSync("chmod", ["+x", join(other.root, "bin", "docker")]);
+    const env = { DB_PORT: String(server.port), PATH: `${join(other.root, "bin")}:/usr/bin:/bin` };
+    const docker = (...args: string[]) => runCli(args, { root: other.root, env });
+    const calls = () =>
+      readFileSync(join(other.root, "calls"), "utf8")
+        .trim()
+        .split("\n")
+        .map((line) =>
+          line.replace(`${server.port} compose --file ${other.root}/docker-compose.yml --profile * `, ""),
+        );
+    try {
+      const started = await docker("start-db", "--db", "docker");
+      expect(started).toMatchObject({ status: 0, stdout: "" });
+      expect(started.stderr).toContain(`was already running on 127.0.0.1:${server.port}, in Docker`);
+      expect(started.stderr).toContain("Adminer: http://localhost:8080");
+      const client = new pg.Client({ connectionString: server.url.replace(/[^/]*$/, "test_db") });
+      await client.connect();
+      const { rows } = await client.query("SELECT to_regnamespace('shop')::text AS shop");
+      await client.end();
+      expect(rows).toEqual([{ shop: "shop" }]);
+
+      expect((await docker("start-db")).stderr).toContain("was already running");
+      expect((await docker("reset-db", "--yes")).status).toBe(0);
+      expect((await docker("stop-db")).stderr).toContain("The containers have stopped");
+      expect(calls()).toEqual(["up --detach --wait", "down --volumes", "up --detach --wait", "down"]);
+      expect((await docker("stop-db")).stderr).toContain("Nothing to stop");
+      expect(existsSync(other.dataDir)).toBe(false);
+    } finally {
+      await server.stop();
+    }
   });
 });
 
