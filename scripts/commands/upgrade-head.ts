@@ -54,6 +54,7 @@ export default defineCommand({
       chosen,
       target,
       withDependencies: options.withDependencies,
+      lockWait: options.dryRun || options.sql ? undefined : upgrade.lockWait,
       onDatabaseCreated: (database) => note(`Created the database "${database}"`),
     });
     for (const { warnings } of prepared.run.plans)

@@ -38,6 +38,11 @@ export function fail(failure: Failure): never {
   throw new SchemataError(failure);
 }
 
+/** The failure that an error was made of, to be kept until it is told. */
+export function failureOf({ message: fact, why, fix, cause, status, details }: SchemataError): Failure {
+  return { fact, why, fix, cause, status, details };
+}
+
 /** The lines a user reads: the fact, then `Why:` and `Fix:`, indented; never a stack, never a password. */
 export function renderError(error: Pick<SchemataError, "message" | "why" | "fix">): string {
   const lines = [error.message];

@@ -34,6 +34,8 @@ export async function withConnection<T>(url: string, work: (client: Client) => P
   const client = await connect(url);
   try {
     return await work(client);
+  } catch (error) {
+    throw explainLoss(url, error);
   } finally {
     await closeConnection(client);
   }
@@ -85,6 +87,25 @@ async function createDatabase(url: string, missing: SchemataError): Promise<void
 /** The SQLSTATE of an error of Postgres, or the system's code of a broken connection. */
 export function sqlState(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Whether it is the connection that failed, and not what was sent over it. */
+export function isConnectionLost(error: unknown): boolean {
+  const code = sqlState(error);
+  if (error instanceof pg.DatabaseError) return code !== undefined && /^(?:08|57P0[1-5])/.test(code);
+  const lost = /connection (?:terminated|ended|error)|not queryable|client was closed/i;
+  return error instanceof Error && (/^E[A-Z]+$/.test(code ?? "") || lost.test(error.message));
+}
+
+/** A connection that broke while the database was asked something, in words for the user; other errors as they are. */
+export function explainLoss(url: string, error: unknown): unknown {
+  if (error instanceof SchemataError || !isConnectionLost(error)) return error;
+  return new SchemataError({
+    fact: `The connection to the server at ${describeServer(url)} broke`,
+    why: error instanceof Error ? error.message : String(error),
+    fix: "see that the server is up, then run the command again: it goes on from where things stand",
+    cause: error,
+  });
 }
 
 /** Host, port and database of a URL, for messages. */

@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
-import { SchemataError } from "../../core/errors.ts";
-import type { LedgerRow, Migration } from "../../core/history.ts";
+import { failureOf, SchemataError } from "../../core/errors.ts";
+import { isUnfinished, type LedgerRow, type Migration } from "../../core/history.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
 import { tolerantChecksums } from "../checksum.ts";
 import type { Client } from "../postgres/connect.ts";
 import { readSchemaFacts, type SchemaFacts } from "../postgres/facts.ts";
 import { readLedgers } from "../postgres/ledger.ts";
+import { readLedgerInTurn } from "../postgres/turn.ts";
 import { readMigrations } from "../workspace.ts";
 
 /** How many ledgers are asked for while their services' files are read: few round trips, no answer without bound. */
@@ -24,6 +25,33 @@ export async function gatherFacts(client: Client, services: readonly Service[]):
     facts.push(...(await gatherSome(client, services.slice(start, start + SERVICES_PER_MESSAGE), found)));
   }
   return facts;
+}
+
+/**
+ * The same facts, but an unfinished row in a ledger is read again in the service's turn: another runner may have been
+ * in the middle of it. Where the turn does not come within `lockWait`, the service carries that as its problem.
+ */
+export async function settleUnfinished(
+  client: Client,
+  facts: readonly ServiceFacts[],
+  lockWait: number | undefined,
+): Promise<ServiceFacts[]> {
+  const settled: ServiceFacts[] = [];
+  for (const one of facts) {
+    const unsure = lockWait !== undefined && one.ledger.some(isUnfinished);
+    settled.push(unsure ? await settle(client, one, lockWait) : one);
+  }
+  return settled;
+}
+
+async function settle(client: Client, facts: ServiceFacts, lockWait: number): Promise<ServiceFacts> {
+  try {
+    const ledger = await readLedgerInTurn(client, facts.service, { lockWait });
+    return { ...facts, ledger, migrations: tolerateLineEndings(facts.migrations, ledger) };
+  } catch (error) {
+    if (!(error instanceof SchemataError)) throw error;
+    return { ...facts, problem: failureOf(error) };
+  }
 }
 
 async function gatherSome(
@@ -76,13 +104,12 @@ function readFiles(service: Service): {
     return { migrations: readMigrations(service) };
   } catch (error) {
     if (!(error instanceof SchemataError)) throw error;
-    const { message: fact, why, fix } = error;
-    return { migrations: [], problem: { fact, why, fix, cause: error } };
+    return { migrations: [], problem: failureOf(error) };
   }
 }
 
 /** Works out the checksums of other line endings only for the rare file whose own the ledger does not know. */
-function tolerateLineEndings(migrations: Migration[], ledger: readonly LedgerRow[]): Migration[] {
+function tolerateLineEndings(migrations: readonly Migration[], ledger: readonly LedgerRow[]): Migration[] {
   const recorded = new Map(ledger.map((row) => [row.name, row.checksum]));
   return migrations.map((migration) => {
     const checksum = recorded.get(migration.name);

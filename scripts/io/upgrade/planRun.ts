@@ -1,5 +1,5 @@
 import { type Dependency, parseDependsOn } from "../../core/dependsOn.ts";
-import { SchemataError } from "../../core/errors.ts";
+import { failureOf, SchemataError } from "../../core/errors.ts";
 import {
   type PendingScript,
   planService,
@@ -71,12 +71,7 @@ async function planOne(facts: ServiceFacts, selection: Selection): Promise<Servi
     }
   } catch (error) {
     if (!(error instanceof SchemataError)) throw error;
-    const { message: fact, why, fix } = error;
-    return planService(
-      facts,
-      { standing: selection.standing, refusal: { fact, why, fix, cause: error } },
-      [],
-    );
+    return planService(facts, { standing: selection.standing, refusal: failureOf(error) }, []);
   }
   return planService(facts, selection, scripts);
 }

@@ -1,4 +1,4 @@
-import { fail } from "../../core/errors.ts";
+import { fail, SchemataError } from "../../core/errors.ts";
 import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
 import type { Service } from "../../core/service.ts";
@@ -7,14 +7,14 @@ import type { SessionRules } from "../../core/transaction.ts";
 import { renderUpgradeStep } from "../../core/upgradeSql.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
 import type { ApplyRun } from "../postgres/apply.ts";
-import { type Client, closeConnection, connectCreating } from "../postgres/connect.ts";
+import { type Client, closeConnection, connectCreating, explainLoss } from "../postgres/connect.ts";
 import { readServerFacts, type ServerFacts } from "../postgres/facts.ts";
 import { flushCommits } from "../postgres/flush.ts";
 import { makeWatch } from "../postgres/watch.ts";
 import { readScriptPlan } from "../script.ts";
-import { makeConnections } from "./connections.ts";
+import { type Connections, makeConnections } from "./connections.ts";
 import { executePlans } from "./execute.ts";
-import { gatherFacts } from "./gather.ts";
+import { gatherFacts, settleUnfinished } from "./gather.ts";
 import type { UpgradeOptions } from "./options.ts";
 import { joinPlans, namedDependencies, planEach, type RunPlan } from "./planRun.ts";
 
@@ -27,6 +27,8 @@ export interface UpgradeRequest {
   target: Target;
   /** Also upgrade the services that the chosen ones wait for. */
   withDependencies: boolean;
+  /** Milliseconds to wait for another runner that is in the middle of a migration; undefined: don't wait, plan as it is. */
+  lockWait: number | undefined;
   /** Hears the name of a database that was missing and has been created. */
   onDatabaseCreated(database: string): void;
 }
@@ -52,7 +54,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
   try {
     const server = await readServerFacts(client);
     requireUsable(server, request.url);
-    const facts = await gatherFacts(client, request.chosen);
+    const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
     const plans = await planEach(facts, request.target);
     const others = await gatherDependencies(client, { request, facts, plans });
     if (!request.withDependencies)
@@ -62,7 +64,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
     return { url: request.url, client, server, facts: known, run };
   } catch (error) {
     await closeConnection(client);
-    throw error;
+    throw explainLoss(request.url, error);
   }
 }
 
@@ -90,11 +92,33 @@ export async function runUpgrade(
       emit,
       watch,
     });
-    if (outcomes.some(({ applied }) => applied.length > 0)) await connections.use(flushCommits);
-    return outcomes;
+    return await confirmOnDisk(outcomes, connections);
   } finally {
     await watch.close();
     await connections.close();
+  }
+}
+
+/** The same outcomes, once what was applied is on the server's disk; services that this cannot be said of have failed. */
+async function confirmOnDisk(
+  outcomes: ServiceOutcome[],
+  connections: Connections,
+): Promise<ServiceOutcome[]> {
+  if (!outcomes.some(({ applied }) => applied.length > 0)) return outcomes;
+  try {
+    await connections.use(flushCommits);
+    return outcomes;
+  } catch (error) {
+    return outcomes.map((outcome) => {
+      if (outcome.applied.length === 0 || outcome.failure) return outcome;
+      const failure = new SchemataError({
+        fact: `${outcome.service}: the server did not confirm that what was applied is on its disk`,
+        why: error instanceof Error ? error.message : String(error),
+        fix: `make upgrade-head app=${outcome.service} applies again whatever a crash may have taken, and nothing else`,
+        cause: error,
+      });
+      return { ...outcome, status: "failed", failure };
+    });
   }
 }
 
@@ -135,7 +159,7 @@ async function gatherDependencies(
     const named = namedDependencies(front);
     const wanted = request.services.filter(({ name }) => named.has(name) && !known.has(name));
     if (wanted.length === 0) return found;
-    const more = await gatherFacts(client, wanted);
+    const more = await settleUnfinished(client, await gatherFacts(client, wanted), request.lockWait);
     found.push(...more);
     for (const { name } of wanted) known.add(name);
     front = await planEach(more, "head");
