@@ -31,9 +31,10 @@ export interface FailedMigration {
 /** The message for a migration whose transaction was rolled back whole. */
 export function explainMigrationFailure(failed: FailedMigration, problem: DatabaseProblem): Failure {
   const { service, migration, file, place } = failed;
+  if (problem.sqlState === undefined) return explainBrokenConnection(failed, problem);
   const position = place ? `${file}:${place.line}:${place.column}` : file;
   const why = [
-    problem.sqlState ? `${problem.message} (SQLSTATE ${problem.sqlState})` : problem.message,
+    `${problem.message} (SQLSTATE ${problem.sqlState})`,
     ...(place?.text ? place.text.split("\n").map((line) => `  ${line}`) : []),
     ...(problem.detail ? [`Detail: ${problem.detail}`] : []),
     ...(problem.hint ? [`Hint: ${problem.hint}`] : []),
@@ -57,11 +58,22 @@ export function explainMigrationFailure(failed: FailedMigration, problem: Databa
   };
 }
 
-function adviseFix(sqlState: string | undefined, { file, command }: FailedMigration): string {
+/** Whatever the server had still to say was lost with the connection, also what it has just committed. */
+function explainBrokenConnection(
+  { service, migration, file, command }: FailedMigration,
+  { message }: DatabaseProblem,
+): Failure {
+  return {
+    fact: `${service}: the connection to the server broke at ${migration} or after it`,
+    why: message,
+    fix: `see that the server is up, then ${command} goes on from where it stopped\nEach migration is applied and recorded whole, or not at all.`,
+    details: { migration, file, message },
+  };
+}
+
+function adviseFix(sqlState: string, { file, command }: FailedMigration): string {
   const again = `then ${command}`;
   switch (sqlState) {
-    case undefined:
-      return `the connection broke: see that the server is up, ${again}`;
     case "42501":
       return `grant what is missing, or take the statement out of ${file}, ${again}`;
     case "53100":

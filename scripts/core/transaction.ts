@@ -139,6 +139,7 @@ export function renderTransaction(
 ): TransactionText {
   const before = [
     ...renderOpening(rules, options),
+    ...renderForgetting(script.sql),
     ...(options.createLedger ? [renderCreateLedger(rules.schema)] : []),
     renderLedgerCheck(script, rules.schema),
   ];
@@ -150,6 +151,14 @@ export function renderTransaction(
     scriptStart: head.length,
     statementsBefore: before.length,
   };
+}
+
+/** What else a session keeps from script to script: statements and cursors by name, which only such words meet. */
+function renderForgetting(sql: string): string[] {
+  return [
+    ...(/\b(?:prepare|execute)\b/i.test(sql) ? ["DEALLOCATE ALL"] : []),
+    ...(/\b(?:declare|fetch)\b/i.test(sql) ? ["CLOSE ALL"] : []),
+  ];
 }
 
 /** The script may have changed who acts, for its transaction or for the session; the ledger belongs to the first. */

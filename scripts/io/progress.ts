@@ -2,7 +2,7 @@ import type { ServicePlan } from "../core/plan.ts";
 import { renderAppliedLine, renderProgressLine, type ServiceProgress } from "../core/progress.ts";
 import { renderCount } from "../core/table.ts";
 import type { ApplyEvent, LockHolder } from "./postgres/events.ts";
-import { renderHolder } from "./postgres/failure.ts";
+import { renderHolder } from "./postgres/holders.ts";
 
 /** Shows a run while it goes on; `end` leaves the terminal as a log would. */
 export interface ProgressDisplay {

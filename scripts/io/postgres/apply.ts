@@ -180,7 +180,8 @@ function makeBatch(
     parts.push(text.sql);
     length += text.sql.length;
   }
-  batch.sql = parts.join("");
+  // Settings such as client_encoding govern how the next message is read, before any statement of it can reset them.
+  batch.sql = `${parts.join("")}RESET ALL;\n`;
   return batch;
 }
 

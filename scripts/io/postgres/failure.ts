@@ -7,6 +7,8 @@ import type { Service } from "../../core/service.ts";
 import { shownFile } from "../script.ts";
 import { sqlState } from "./connect.ts";
 import type { LockHolder } from "./events.ts";
+import { renderHolder } from "./holders.ts";
+import { explainTurn } from "./turn.ts";
 
 /** What was being done when Postgres refused. */
 export interface FailedSend {
@@ -29,7 +31,12 @@ export interface FailedSend {
 export async function describeFailure(error: unknown, failed: FailedSend): Promise<SchemataError> {
   const { service, migration } = failed;
   if (error instanceof SchemataError) return error;
-  if (failed.refused === "turn" && sqlState(error) === "55P03") return describeTurn(error, failed);
+  if (failed.refused === "turn" && sqlState(error) === "55P03") {
+    const { lockWait, holders } = failed;
+    return new SchemataError(
+      explainTurn(service, { migration: migration.name, lockWait, holders, cause: error }),
+    );
+  }
   const of = error instanceof DatabaseError ? error : undefined;
   const open = await findOpenEnd(of, failed);
   return new SchemataError({
@@ -51,26 +58,6 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
     ),
     cause: error,
   });
-}
-
-function describeTurn(error: unknown, { service, migration, lockWait, holders }: FailedSend): SchemataError {
-  return new SchemataError({
-    fact: `${service.name}: ${migration.name} waited ${lockWait / 1000} s for its turn`,
-    why:
-      holders.length > 0
-        ? holders.map(renderHolder).join("\n")
-        : "another run of this service, or a stock prisma migrate, holds its lock",
-    fix: `wait for it, or look at it and end it (SELECT pg_terminate_backend(${holders[0]?.pid ?? "pid"})), then make upgrade-head app=${service.name}; --lock-wait sets how long to wait`,
-    cause: error,
-    details: { migration: migration.name, sqlState: "55P03", holder: holders[0]?.pid },
-  });
-}
-
-/** One line on a session that is in the way. */
-export function renderHolder({ pid, applicationName, state, age, query }: LockHolder): string {
-  const name = applicationName === "" ? "" : ` (${applicationName})`;
-  const text = query.replaceAll(/\s+/g, " ").trim().slice(0, 120);
-  return `held by pid ${pid}${name}, ${state || "active"} for ${Math.round(age)} s: ${text}`;
 }
 
 /**

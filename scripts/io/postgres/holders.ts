@@ -29,3 +29,10 @@ export async function readHolders(
     query: row.query,
   }));
 }
+
+/** One line on a session that is in the way. */
+export function renderHolder({ pid, applicationName, state, age, query }: LockHolder): string {
+  const name = applicationName === "" ? "" : ` (${applicationName})`;
+  const text = query.replaceAll(/\s+/g, " ").trim().slice(0, 120);
+  return `held by pid ${pid}${name}, ${state || "active"} for ${Math.round(age)} s: ${text}`;
+}

@@ -4,8 +4,7 @@ import type { Service } from "../../core/service.ts";
 import { renderLockCalls, type SessionRules } from "../../core/transaction.ts";
 import { type Client, sqlState } from "./connect.ts";
 import type { LockHolder } from "./events.ts";
-import { renderHolder } from "./failure.ts";
-import { readHolders } from "./holders.ts";
+import { readHolders, renderHolder } from "./holders.ts";
 import { readLedger } from "./ledger.ts";
 import { rollBack } from "./send.ts";
 
