@@ -1,57 +1,42 @@
 import pg from "pg";
-import { CATALOG_SQL } from "./catalogSql.ts";
+import {
+  CATALOG_KINDS,
+  type Catalog,
+  type CatalogFacts,
+  readCatalog as read,
+} from "../../scripts/io/postgres/catalog.ts";
 
-/** Every object by kind and qualified name, with all that the server knows of it and nothing that differs by nature. */
-export type Catalog = Record<keyof typeof CATALOG_SQL, Record<string, Facts>>;
-
-type Facts = Record<string, unknown>;
+export type { Catalog } from "../../scripts/io/postgres/catalog.ts";
 
 export interface CatalogOptions {
   /** Compare owners and privileges too. Default: true. */
   owners?: boolean;
 }
 
-/**
- * Reads the whole catalog of some schemas, and of what belongs to no schema (extensions, casts, publications …), as a
- * plain object for `toEqual`. Columns and enum labels keep their order; objects of extensions are left out.
- */
+/** The product's own reader in a transaction of its own, as a plain object for `toEqual`. */
 export async function readCatalog(
   target: pg.Client | string,
   schemas: readonly string[],
   { owners = true }: CatalogOptions = {},
 ): Promise<Catalog> {
   return withClient(target, async (client) => {
-    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL search_path = ''");
+    await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
     try {
-      const catalog: Partial<Catalog> = {};
-      for (const kind of Object.keys(CATALOG_SQL) as (keyof typeof CATALOG_SQL)[]) {
-        catalog[kind] = await readKind(client, kind, { schemas, owners });
+      const catalog = await read(client, schemas);
+      if (owners) return catalog;
+      for (const kind of CATALOG_KINDS) {
+        for (const [key, facts] of Object.entries(catalog[kind])) catalog[kind][key] = withoutOwners(facts);
       }
-      return catalog as Catalog;
+      return catalog;
     } finally {
       await client.query("COMMIT");
     }
   });
 }
 
-async function readKind(
-  client: pg.Client,
-  kind: keyof typeof CATALOG_SQL,
-  { schemas, owners }: { schemas: readonly string[]; owners: boolean },
-): Promise<Record<string, Facts>> {
-  const sql = `SELECT key, jsonb_strip_nulls(facts) AS facts FROM (${CATALOG_SQL[kind]}) kind ORDER BY key COLLATE "C"`;
-  const { rows } = await client.query<{ key: string; facts: Facts }>(sql, [schemas]);
-  const objects: Record<string, Facts> = {};
-  for (const { key, facts } of rows) {
-    if (Object.hasOwn(objects, key)) throw new Error(`two ${kind} are called ${key}`);
-    objects[key] = owners ? facts : withoutOwners(facts);
-  }
-  return objects;
-}
-
-function withoutOwners({ owner: _owner, acl: _acl, ...facts }: Facts): Facts {
+function withoutOwners({ owner: _owner, acl: _acl, ...facts }: CatalogFacts): CatalogFacts {
   if (!Array.isArray(facts.columns)) return facts;
-  return { ...facts, columns: facts.columns.map(({ acl: _columnAcl, ...column }: Facts) => column) };
+  return { ...facts, columns: facts.columns.map(({ acl: _columnAcl, ...column }: CatalogFacts) => column) };
 }
 
 /** The contents of every table of some schemas but the ledgers: rows as text, sorted, by qualified table name. */

@@ -1,9 +1,9 @@
 import { beforeAll, describe, expect, test } from "vitest";
+import type { CatalogKind } from "../../../scripts/io/postgres/catalog.ts";
 import { type Catalog, readCatalog, readRows, withClient } from "../../support/catalog.ts";
-import type { CATALOG_SQL } from "../../support/catalogSql.ts";
 import { cloneDatabase, createDatabase, MAJORS, testServer } from "../../support/postgres.ts";
 
-type Kind = keyof typeof CATALOG_SQL;
+type Kind = CatalogKind;
 
 const SCHEMAS = ["one", "two"];
 

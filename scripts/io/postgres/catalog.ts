@@ -1,0 +1,47 @@
+import { quoteLiteral } from "../../core/sql.ts";
+import { CATALOG_SQL } from "./catalogSql.ts";
+import type { Client } from "./connect.ts";
+
+export type CatalogKind = keyof typeof CATALOG_SQL;
+
+export type CatalogFacts = Record<string, unknown>;
+
+/** Every object by kind and qualified name, with all that the server knows of it and nothing that differs by nature. */
+export type Catalog = Record<CatalogKind, Record<string, CatalogFacts>>;
+
+export const CATALOG_KINDS = Object.keys(CATALOG_SQL) as CatalogKind[];
+
+/**
+ * Reads the catalog of some schemas, and of what belongs to no schema (extensions, casts, publications …), within the
+ * transaction that is open on the connection. Columns and enum labels keep their order; objects of extensions are left out.
+ */
+export async function readCatalog(
+  client: Client,
+  schemas: readonly string[],
+  kinds: readonly CatalogKind[] = CATALOG_KINDS,
+): Promise<Catalog> {
+  // Under an empty search path the server itself qualifies every name that it deparses.
+  const before = await client.query("SELECT current_setting('search_path') AS path");
+  await client.query("SET LOCAL search_path = ''");
+  const { rows } = await client.query<[CatalogKind, string, string]>({
+    text: renderReadCatalog(schemas, kinds),
+    rowMode: "array",
+  });
+  await client.query("SELECT set_config('search_path', $1, true)", [before.rows[0].path]);
+  const catalog = Object.fromEntries(CATALOG_KINDS.map((kind) => [kind, {}])) as Catalog;
+  for (const [kind, key, facts] of rows) {
+    if (Object.hasOwn(catalog[kind], key)) throw new Error(`two ${kind} are called ${key}`);
+    catalog[kind][key] = JSON.parse(facts) as CatalogFacts;
+  }
+  return catalog;
+}
+
+/** One statement for all kinds: one round trip, sorted as it is read. */
+function renderReadCatalog(schemas: readonly string[], kinds: readonly CatalogKind[]): string {
+  const list = `ARRAY[${schemas.map(quoteLiteral).join(", ")}]::text[]`;
+  const parts = kinds.map(
+    (kind) =>
+      `SELECT '${kind}' AS kind, key::text COLLATE "C" AS key, jsonb_strip_nulls(facts)::text AS facts FROM (${CATALOG_SQL[kind].replaceAll("$1", () => list)}) of_kind`,
+  );
+  return `${parts.join("\nUNION ALL\n")}\nORDER BY key`;
+}
