@@ -20,6 +20,8 @@ export interface SchemaFacts {
   schema: string;
   /** Column names of its ledger, in order; undefined where it has none. */
   ledgerColumns: string[] | undefined;
+  /** Whether the login may read that ledger. */
+  ledgerReadable: boolean;
   /** It holds something other than a ledger; asked only where there is no ledger. */
   occupied: boolean;
 }
@@ -55,7 +57,7 @@ export async function readSchemaFacts(
   schemas: readonly string[],
 ): Promise<Map<string, SchemaFacts>> {
   const { rows } = await client.query(
-    `SELECT n.nspname AS schema, l.columns,
+    `SELECT n.nspname AS schema, l.columns, has_schema_privilege(n.oid, 'USAGE') AND l.readable AS readable,
             l.columns IS NULL AND (
               EXISTS (SELECT FROM pg_class c WHERE c.relnamespace = n.oid AND ${notOfExtension("pg_class", "c.oid")})
               OR EXISTS (SELECT FROM pg_type t WHERE t.typnamespace = n.oid AND t.typtype IN ('e', 'd', 'r')
@@ -64,7 +66,8 @@ export async function readSchemaFacts(
             ) AS occupied
        FROM pg_namespace n
        LEFT JOIN LATERAL (
-         SELECT array_agg(a.attname::text ORDER BY a.attnum) AS columns
+         SELECT array_agg(a.attname::text ORDER BY a.attnum) AS columns,
+                bool_and(has_table_privilege(c.oid, 'SELECT')) AS readable
            FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           WHERE c.relnamespace = n.oid AND c.relname = '${LEDGER_TABLE}' AND c.relkind IN ('r', 'p')
        ) l ON true
@@ -74,7 +77,12 @@ export async function readSchemaFacts(
   return new Map(
     rows.map((row) => [
       row.schema,
-      { schema: row.schema, ledgerColumns: row.columns ?? undefined, occupied: row.occupied },
+      {
+        schema: row.schema,
+        ledgerColumns: row.columns ?? undefined,
+        ledgerReadable: row.readable === true,
+        occupied: row.occupied,
+      },
     ]),
   );
 }

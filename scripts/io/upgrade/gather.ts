@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
-import { failureOf, SchemataError } from "../../core/errors.ts";
+import { type Failure, failureOf, SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow, type Migration } from "../../core/history.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
+import { quoteIdent } from "../../core/sql.ts";
+import { ledgerName } from "../../core/transaction.ts";
 import { tolerantChecksums } from "../checksum.ts";
 import type { Client } from "../postgres/connect.ts";
 import { readSchemaFacts, type SchemaFacts } from "../postgres/facts.ts";
@@ -59,16 +61,17 @@ async function gatherSome(
   services: readonly Service[],
   found: ReadonlyMap<string, SchemaFacts>,
 ): Promise<ServiceFacts[]> {
-  const readable = services.filter(({ schema }) => hasReadableColumns(found.get(schema)?.ledgerColumns));
+  const readable = services.filter(({ schema }) => isReadable(found.get(schema)));
   const asked = readLedgers(client, [...new Set(readable.map(({ schema }) => schema))]);
   // The server answers while the files are read; a failure of its own is awaited below.
   asked.catch(() => {});
   const files = services.map(readFiles);
   const ledgers = await asked;
   return services.map((service, index) => {
-    const { migrations, problem } = files[index] ?? { migrations: [] };
+    const { migrations, problem: unreadable } = files[index] ?? { migrations: [] };
     const ledger = ledgers.get(service.schema) ?? [];
     const facts = found.get(service.schema);
+    const problem = unreadable ?? findForbidden(service, facts);
     return {
       service,
       migrations: tolerateLineEndings(migrations, ledger),
@@ -82,7 +85,7 @@ async function gatherSome(
 }
 
 /** A table of that name in another form is refused by the plan, and cannot be read before that. */
-function hasReadableColumns(columns: readonly string[] | undefined): boolean {
+function isReadable(facts: SchemaFacts | undefined): boolean {
   const needed = [
     "migration_name",
     "checksum",
@@ -92,7 +95,17 @@ function hasReadableColumns(columns: readonly string[] | undefined): boolean {
     "applied_steps_count",
     "logs",
   ];
-  return columns !== undefined && needed.every((column) => columns.includes(column));
+  const columns = facts?.ledgerColumns;
+  return facts?.ledgerReadable === true && needed.every((column) => columns?.includes(column));
+}
+
+function findForbidden({ name, schema }: Service, facts: SchemaFacts | undefined): Failure | undefined {
+  if (facts?.ledgerColumns === undefined || facts.ledgerReadable) return undefined;
+  return {
+    fact: `${name}: this login may not read the ledger ${ledgerName(schema)}`,
+    why: "without it nobody can tell what is applied",
+    fix: `let its owner run: GRANT USAGE ON SCHEMA ${quoteIdent(schema)} TO …; GRANT SELECT, INSERT, UPDATE ON ${ledgerName(schema)} TO …; or use the owner's login in DATABASE_URL`,
+  };
 }
 
 function readFiles(service: Service): {
