@@ -59,6 +59,7 @@ export function refuseDependencies(
  * its service and those that its depends-on lines name.
  */
 export function findCircle(plans: readonly ServicePlan[]): string[] | undefined {
+  if (!plans.some(({ pending }) => pending.some(({ dependsOn }) => dependsOn.length > 0))) return undefined;
   const before = new Map<string, string[]>();
   for (const plan of plans) {
     let previous: string | undefined;

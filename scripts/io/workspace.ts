@@ -4,12 +4,13 @@ import { type Failure, fail } from "../core/errors.ts";
 import { byName, type Migration } from "../core/history.ts";
 import { parseSchemaFile } from "../core/schemaFile.ts";
 import { markSharedSchemas, type Service } from "../core/service.ts";
-import { sha256 } from "./checksum.ts";
+import { checksumOf } from "./checksum.ts";
 
 /** Every path of a service that the tool knows, from its folder. */
 export const PATHS = {
   schemaFile: "schema.prisma",
   migrations: "migrations",
+  lock: "migration_lock.toml",
   up: "migration.sql",
   down: "down.sql",
   config: "prisma.config.ts",
@@ -70,31 +71,41 @@ function unreadableSchemaFile(
  */
 export function readMigrations(service: Service): Migration[] {
   const folder = join(service.dir, PATHS.migrations);
-  const entries = listFolder(folder, (error) => {
+  const migrations: Migration[] = [];
+  for (const name of listMigrationsFolder(service, folder).sort(byName)) {
+    const file = join(folder, name, PATHS.up);
+    const checksum = explainUnreadable(service, name, () => checksumOf(file));
+    if (checksum !== undefined) migrations.push({ name, file, checksum });
+  }
+  return migrations;
+}
+
+/** What lies in the folder, but for the one file that Prisma keeps there. */
+function listMigrationsFolder(service: Service, folder: string): string[] {
+  try {
+    return readdirSync(folder).filter((name) => name !== PATHS.lock && !name.startsWith("."));
+  } catch (error) {
     if (errorCode(error) === "ENOENT") return [];
     return fail({
       fact: `${service.name}: services/${service.name}/${PATHS.migrations} cannot be read: ${reason(error)}`,
       fix: `chmod u+rx services/${service.name}/${PATHS.migrations}`,
       cause: error,
     });
-  });
-  const names = entries.filter(isFolder).map(({ name }) => name);
-  // Synchronous on purpose: for files of this size Node's thread pool costs more than it wins, also for thousands.
-  return names.sort(byName).map((name) => {
-    const file = join(folder, name, PATHS.up);
-    return { name, file, checksum: sha256(readMigrationFile(service, name, file)) };
-  });
+  }
 }
 
-/** The text of one migration as it is applied, byte for byte as UTF-8. */
-export function readScript(service: Service, migration: Pick<Migration, "name" | "file">): string {
-  return readMigrationFile(service, migration.name, migration.file).toString("utf8");
+/** The text of one migration as it stands in its file. */
+export function readScript(service: Service, { name, file }: Pick<Migration, "name" | "file">): string {
+  return explainUnreadable(service, name, () => readFileSync(file, "utf8")) ?? "";
 }
 
-function readMigrationFile(service: Service, name: string, file: string): Buffer {
+/** Reads a migration's file, or says why it cannot be read; undefined where the name is no folder's. */
+function explainUnreadable<T>(service: Service, name: string, read: () => T): T | undefined {
   try {
-    return readFileSync(file);
+    return read();
   } catch (error) {
+    // Asking each entry what it is would cost as much as reading it.
+    if (errorCode(error) === "ENOTDIR") return undefined;
     const shown = `services/${service.name}/${PATHS.migrations}/${name}`;
     const absent = errorCode(error) === "ENOENT";
     return fail({

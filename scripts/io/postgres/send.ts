@@ -2,23 +2,35 @@ import type { EventEmitter } from "node:events";
 import pg from "pg";
 import type { Client } from "./connect.ts";
 
+/** What of node-postgres' connection a query of our own needs. */
+interface Wire {
+  query(sql: string): void;
+  sendCopyFail(reason: string): void;
+}
+
 /**
  * Sends a text of one or more statements as one message of the simple query protocol and reports each statement as
- * it completes, by its command tag. Postgres may hold reports back until the message is done.
+ * it completes, by its command tag. Postgres may hold reports back until the message is done. Rows are dropped as
+ * they arrive: a script's answers interest nobody, and there may be many.
  */
-export async function sendScript(
-  client: Client,
-  sql: string,
-  onCommand: (tag: string) => void,
-): Promise<void> {
-  const { connection } = client as unknown as { connection: EventEmitter };
-  const listener = (message: { text: string }) => onCommand(message.text);
-  connection.on("commandComplete", listener);
-  try {
-    await client.query({ text: sql, rowMode: "array" });
-  } finally {
-    connection.off("commandComplete", listener);
-  }
+export function sendScript(client: Client, sql: string, onCommand: (tag: string) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const query = {
+      submit: (connection: Wire) => connection.query(sql),
+      handleRowDescription: () => {},
+      handleDataRow: () => {},
+      handlePortalSuspended: () => {},
+      handleEmptyQuery: () => {},
+      handleCommandComplete: ({ text }: { text: string }) => onCommand(text),
+      handleCopyInResponse: (connection: Wire) =>
+        connection.sendCopyFail("a migration has no data to copy from"),
+      handleCopyData: () => {},
+      // After an error the client forgets the query; what is sent next waits for the server to be ready again.
+      handleError: reject,
+      handleReadyForQuery: () => resolve(),
+    };
+    client.query(query as unknown as pg.Submittable);
+  });
 }
 
 /** Ends an open transaction after an error; on a broken connection the server has done so. */

@@ -1,3 +1,4 @@
+import type { Dependency } from "../../core/dependsOn.ts";
 import { SchemataError } from "../../core/errors.ts";
 import { compareHistory, type LedgerRow } from "../../core/history.ts";
 import { type PendingScript, refuseStanding, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
@@ -22,13 +23,18 @@ export async function executePlans(
   facts: readonly ServiceFacts[],
   execution: Execution,
 ): Promise<ServiceOutcome[]> {
-  const landmarks = makeLandmarks();
+  const stages = run.plans.map((plan) => cutStages(plan, run.stateOf));
+  const landmarks = makeLandmarks(new Set(stages.flat().flatMap(({ after }) => after.map(landmarkOf))));
   return Promise.all(
     run.plans.map((plan, index) => {
       const migrations = facts[index]?.migrations ?? [];
-      return executeService({ plan, migrations, stages: cutStages(plan, run.stateOf), landmarks }, execution);
+      return executeService({ plan, migrations, stages: stages[index] ?? [], landmarks }, execution);
     }),
   );
+}
+
+function landmarkOf({ service, migration }: Dependency): string {
+  return `${service}/${migration}`;
 }
 
 interface ServiceRun {
@@ -106,8 +112,8 @@ function settleAll({ plan, landmarks }: ServiceRun, applied: boolean): void {
 }
 
 async function waitFor({ after }: Stage, landmarks: Landmarks): Promise<string | undefined> {
-  for (const { service, migration } of after) {
-    const name = `${service}/${migration}`;
+  for (const dependency of after) {
+    const name = landmarkOf(dependency);
     if (!(await landmarks.wait(name))) return name;
   }
   return undefined;

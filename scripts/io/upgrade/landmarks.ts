@@ -6,7 +6,8 @@ export interface Landmarks {
   settle(name: string, applied: boolean): void;
 }
 
-export function makeLandmarks(): Landmarks {
+/** Keeps the names that anybody will wait for; what is said of others is not kept. */
+export function makeLandmarks(awaited: ReadonlySet<string>): Landmarks {
   const marks = new Map<string, { promise: Promise<boolean>; resolve: (applied: boolean) => void }>();
   const mark = (name: string) => {
     const found = marks.get(name);
@@ -19,5 +20,10 @@ export function makeLandmarks(): Landmarks {
     marks.set(name, made);
     return made;
   };
-  return { wait: (name) => mark(name).promise, settle: (name, applied) => mark(name).resolve(applied) };
+  return {
+    wait: (name) => mark(name).promise,
+    settle: (name, applied) => {
+      if (awaited.has(name)) mark(name).resolve(applied);
+    },
+  };
 }

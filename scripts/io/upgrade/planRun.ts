@@ -76,19 +76,22 @@ async function planOne(facts: ServiceFacts, selection: Selection): Promise<Servi
   return planService(facts, selection, scripts);
 }
 
+/** Knows only services that are depended on: a workspace of a thousand services has few of them. */
 function makeStateOf(plans: readonly ServicePlan[], all: readonly ServiceFacts[]): RunPlan["stateOf"] {
+  const named = namedDependencies(plans);
   const key = ({ service, migration }: Dependency) => `${service}/${migration}`;
   const states = new Map<string, DependencyState>();
+  const note = (service: string, migration: string, state: DependencyState) => {
+    if (named.has(service)) states.set(key({ service, migration }), state);
+  };
   for (const { service, migrations, ledger } of all) {
-    for (const { name } of migrations) states.set(key({ service: service.name, migration: name }), "behind");
-    for (const row of ledger) {
-      if (row.rolledBackAt === null && row.finishedAt !== null)
-        states.set(key({ service: service.name, migration: row.name }), "applied");
+    for (const { name } of migrations) note(service.name, name, "behind");
+    for (const { name, rolledBackAt, finishedAt } of ledger) {
+      if (rolledBackAt === null && finishedAt !== null) note(service.name, name, "applied");
     }
   }
   for (const { service, pending } of plans) {
-    for (const { migration } of pending)
-      states.set(key({ service: service.name, migration: migration.name }), "pending");
+    for (const { migration } of pending) note(service.name, migration.name, "pending");
   }
   return (dependency) => states.get(key(dependency)) ?? "unknown";
 }
