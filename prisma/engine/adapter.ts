@@ -85,6 +85,8 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
         memory?.clear();
         // Whole, by the simple protocol: any splitting would cut function bodies and strings.
         for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
+        // A script such as pg_dump's may leave no search path, and the engine its ledger unfound.
+        await pinSearchPath(client, target.schema);
       }, script),
     startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),
     getConnectionInfo: () => ({ schemaName: target.schema, supportsRelationJoins: true }),

@@ -16,7 +16,10 @@ export interface UserFacingError {
   message: string;
 }
 
-/** An error of pg in the engine's own terms; `script` adds the line at which Postgres stopped. */
+/** Which code a script's failure has for the engine: those that it knows it rewords, and so loses what Postgres said. */
+const UNKNOWN_TO_ENGINE = "XX000";
+
+/** An error of pg in the engine's own terms; `script` adds the place at which Postgres stopped. */
 export function toAdapterError(error: unknown, target: Target, script?: string): DriverAdapterError {
   return new DriverAdapterError(mapError(asPostgresError(error), target, script));
 }
@@ -27,6 +30,7 @@ function mapError(error: PostgresError, target: Target, script: string | undefin
   if (isTls(error)) return { kind: "TlsConnectionError", reason: error.message };
   if (isUnreachable(error)) return { kind: "DatabaseNotReachable", host, port };
   if (isLost(error)) return { kind: "ConnectionClosed" };
+  if (script !== undefined) return { ...original, ...mapScriptError(error, script) };
   switch (error.code) {
     case "28P01":
     case "28000":
@@ -41,7 +45,7 @@ function mapError(error: PostgresError, target: Target, script: string | undefin
     case "42P01": {
       // The engine asks for its ledger before it exists, and reads the answer from this kind.
       const table = /relation "(.*)" does not exist/.exec(error.message)?.[1];
-      if (script === undefined) return { ...original, kind: "TableDoesNotExist", ...(table && { table }) };
+      return { ...original, kind: "TableDoesNotExist", ...(table && { table }) };
     }
   }
   return {
@@ -49,9 +53,23 @@ function mapError(error: PostgresError, target: Target, script: string | undefin
     kind: "postgres",
     code: error.code ?? "N/A",
     severity: error.severity ?? "ERROR",
-    message: script === undefined ? error.message : `${error.message}${lineOf(error, script)}`,
+    message: error.message,
     detail: error.detail,
     column: error.column,
+    hint: error.hint,
+  };
+}
+
+function mapScriptError(error: PostgresError, script: string): MappedError {
+  const place = placeOf(error, script);
+  const details = [place, error.code && `SQLSTATE ${error.code}`].filter(Boolean).join(", ");
+  return {
+    kind: "postgres",
+    code: UNKNOWN_TO_ENGINE,
+    severity: error.severity ?? "ERROR",
+    message: details === "" ? error.message : `${error.message} (${details})`,
+    detail: error.detail,
+    column: undefined,
     hint: error.hint,
   };
 }
@@ -123,11 +141,11 @@ function isTls(error: PostgresError): boolean {
 }
 
 /** `position` counts characters, not UTF-16 units. */
-function lineOf({ position }: PostgresError, script: string): string {
-  if (position === undefined) return "";
+function placeOf({ position }: PostgresError, script: string): string | undefined {
+  if (position === undefined) return undefined;
   const before = [...script]
     .slice(0, Number(position) - 1)
     .join("")
     .split("\n");
-  return ` (line ${before.length}, column ${[...(before.at(-1) ?? "")].length + 1})`;
+  return `line ${before.length}, column ${[...(before.at(-1) ?? "")].length + 1}`;
 }

@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
-import type { ConstructorOptions, SchemaEngine } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import type {
+  ConstructorOptions,
+  DiagnoseMigrationHistoryInput,
+  SchemaEngine,
+} from "@prisma/schema-engine-wasm/schema_engine_bg";
 import { type Connections, liveConnections, offlineConnections } from "./connections.ts";
 import { runDatabaseCommand } from "./databaseCommand.ts";
 import type { UserFacingError } from "./databaseErrors.ts";
@@ -170,8 +174,27 @@ async function answer(engine: SchemaEngine, { method, params }: Request): Promis
       if (typeof call !== "function" || method === "free" || method === "constructor") {
         throw new Error(`The schema engine in WebAssembly has no method ${method}`);
       }
-      return call.call(engine, params as never);
+      return withShadow(engine, params, () => call.call(engine, params as never));
     }
+  }
+}
+
+/**
+ * Two methods of the CLI's `migrate dev` cannot reach the shadow database; they answer from what an earlier method
+ * replayed. Where none did, since there were migrations to apply first, the history is replayed for them.
+ */
+async function withShadow(
+  engine: SchemaEngine,
+  params: Request["params"],
+  call: () => Promise<unknown>,
+): Promise<unknown> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!(error instanceof Error && error.message.includes("through an external factory"))) throw error;
+    const { migrationsList, filters } = params as unknown as DiagnoseMigrationHistoryInput;
+    await engine.diagnoseMigrationHistory({ migrationsList, filters, optInToShadowDatabase: true });
+    return call();
   }
 }
 

@@ -24,13 +24,28 @@ export function toEngineError(error: unknown, refusal?: UserFacingError): Engine
   if (panic !== undefined) return new EngineError(panic, { panic: true, cause: error });
   if (error instanceof EngineError) return error;
   if (refusal) return new EngineError(refusal.message, { code: refusal.code, cause: error });
-  const message = error instanceof Error ? error.message : String(error);
-  const code =
+  const text = error instanceof Error ? error.message : String(error);
+  const known =
     error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
   // Below the message come the engine's own calls: "   0: schema_core::…" and "at schema-engine/…".
-  const trace = message.search(/^ +0: [\w:]+/m);
-  return new EngineError((trace === -1 ? message : message.slice(0, trace)).trimEnd(), {
-    code,
-    cause: error,
-  });
+  const trace = text.search(/^ +0: [\w:]+/m);
+  const message = (trace === -1 ? text : text.slice(0, trace)).trimEnd();
+  const [, migration] = /apply_script\s+with migration_name="(.+)"/.exec(text) ?? [];
+  if (known === undefined && migration !== undefined) return failedMigration(migration, message, error);
+  return new EngineError(message, { code: known, cause: error });
+}
+
+/** In WebAssembly the engine leaves out the number and the words that the native one has for this. */
+function failedMigration(name: string, message: string, cause: unknown): EngineError {
+  const said = message.slice(message.indexOf("ERROR: "));
+  const [, sqlState = "unknown"] = /SQLSTATE (\w{5})\)/.exec(said) ?? [];
+  const text = `A migration failed to apply. New migrations cannot be applied before the error is recovered from. Read more about how to resolve migration issues in a production database: https://pris.ly/d/migrate-resolve
+
+Migration name: ${name}
+
+Database error code: ${sqlState}
+
+Database error:
+${said}`;
+  return new EngineError(text, { code: "P3018", cause });
 }
