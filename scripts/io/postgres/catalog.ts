@@ -20,14 +20,15 @@ export async function readCatalog(
   schemas: readonly string[],
   kinds: readonly CatalogKind[] = CATALOG_KINDS,
 ): Promise<Catalog> {
-  // Under an empty search path the server itself qualifies every name that it deparses.
-  const before = await client.query("SELECT current_setting('search_path') AS path");
-  await client.query("SET LOCAL search_path = ''");
-  const { rows } = await client.query<[CatalogKind, string, string]>({
-    text: renderReadCatalog(schemas, kinds),
-    rowMode: "array",
-  });
-  await client.query("SELECT set_config('search_path', $1, true)", [before.rows[0].path]);
+  // Under an empty search path the server itself qualifies every name that it deparses. One message, one round trip.
+  const message = [
+    "SELECT set_config('schemata.search_path', current_setting('search_path'), true)",
+    "SET LOCAL search_path = ''",
+    renderReadCatalog(schemas, kinds),
+    "SELECT set_config('search_path', current_setting('schemata.search_path'), true)",
+  ].join(";\n");
+  const results = [await client.query({ text: message, rowMode: "array" })].flat();
+  const rows = (results[2]?.rows ?? []) as [CatalogKind, string, string][];
   const catalog = Object.fromEntries(CATALOG_KINDS.map((kind) => [kind, {}])) as Catalog;
   for (const [kind, key, facts] of rows) {
     if (Object.hasOwn(catalog[kind], key)) throw new Error(`two ${kind} are called ${key}`);

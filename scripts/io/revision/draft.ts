@@ -1,0 +1,194 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Engine } from "../../../prisma/engine/open.ts";
+import { renderDifference } from "../../core/catalogView.ts";
+import { fail, SchemataError } from "../../core/errors.ts";
+import { parseExternals } from "../../core/externals.ts";
+import { parseModels } from "../../core/models.ts";
+import {
+  guessRenames,
+  type Rename,
+  type RenameRequest,
+  renderRenames,
+  resolveRenames,
+  reverseRenames,
+} from "../../core/rename.ts";
+import { unqualify } from "../../core/revision.ts";
+import type { Service } from "../../core/service.ts";
+import { describeDataEffects, renameTables, type Tables } from "../../core/tables.ts";
+import { sqlState } from "../postgres/connect.ts";
+import { proveDown } from "../shadow/prove.ts";
+import { inScratch, type Shadow } from "../shadow/shadow.ts";
+import { PATHS } from "../workspace.ts";
+import { readTables } from "./tables.ts";
+
+/** A migration that is not written yet. */
+export interface Draft {
+  /** Without depends-on lines. */
+  sql: string;
+  down: string;
+  /** For the head of down.sql. */
+  notes: string[];
+  proven: boolean;
+  /** What the migration destroys, or cannot do to a table that has rows: a sentence each. */
+  warnings: string[];
+  /** What is not as before after up and down, and what data are lost. */
+  notRestored: string[];
+  /** Drops and adds that may have been meant as renames. */
+  guesses: Rename[];
+}
+
+/** Works out the migration from a service's history to its schema file; `undefined` where they agree. */
+export async function draftRevision(
+  shadow: Shadow,
+  { service, renames: requests }: { service: Service; renames: readonly RenameRequest[] },
+): Promise<Draft | undefined> {
+  const { client } = shadow;
+  const text = readSchemaFile(service);
+  const drafted = await inScratch(client, async () => {
+    await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+    const before = await readTables(client, service.schema);
+    const renames = planRenames(service, { requests, before, text });
+    if (renames.length > 0) await client.query(renderRenames(renames));
+    await using engine = await openShadowEngine(shadow, service, text);
+    const revision = await explain(service, () => engine.revise());
+    if (!revision && renames.length === 0) return undefined;
+    const back = revision ? await explain(service, () => engine.diff("schema", "database")) : "";
+    return { before, renames, revision, back: unqualify(back, service.schema) };
+  });
+  if (!drafted) return undefined;
+  const { before, renames, revision, back } = drafted;
+  const sql = join2(renderRenames(renames), revision?.sql ?? "");
+  const down = join2(back, renderRenames(reverseRenames(renames)));
+  return {
+    sql,
+    warnings: revision?.warnings ?? [],
+    ...(await prove(shadow, { service, sql, down, before, renames })),
+  };
+}
+
+interface Candidate {
+  service: Service;
+  sql: string;
+  down: string;
+  before: Tables;
+  renames: readonly Rename[];
+}
+
+async function prove(
+  { client }: Shadow,
+  { service, sql, down, before, renames }: Candidate,
+): Promise<Pick<Draft, "down" | "notes" | "proven" | "notRestored" | "guesses">> {
+  const renamed = renameTables(before, renames);
+  let after: Tables = before;
+  const { differences, failure } = await inScratch(client, () =>
+    proveDown(client, {
+      schema: service.schema,
+      up: sql,
+      down,
+      between: async () => {
+        after = await readTables(client, service.schema);
+      },
+    }).catch((error: unknown) => failUp(service, error)),
+  );
+  const { lost, gone, blocked } = describeDataEffects(renamed, after);
+  const notRestored = [...gone, ...differences.map((one) => renderDifference(one, service.schema))];
+  const failed =
+    failure instanceof Error ? failure.message : failure === undefined ? undefined : String(failure);
+  const notes = [
+    ...(failed === undefined ? [] : [`NOT PROVEN: on the shadow database it failed: ${failed}`]),
+    ...lost.map((what) => `Loses: ${what}.`),
+    ...blocked.map((what) => `Needs: ${what}.`),
+    ...notRestored.map((what) => `Does not restore: ${what}.`),
+  ];
+  return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
+}
+
+/** The schema file as Prisma's parser takes it: it knows no byte order mark. */
+function readSchemaFile({ dir }: Service): string {
+  return readFileSync(join(dir, PATHS.schemaFile), "utf8").replace(/^\uFEFF/, "");
+}
+
+function planRenames(
+  service: Service,
+  { requests, before, text }: { requests: readonly RenameRequest[]; before: Tables; text: string },
+): Rename[] {
+  if (requests.length === 0) return [];
+  const resolved = resolveRenames(requests, {
+    service: service.name,
+    schemaFile: service.schemaFile,
+    tables: before,
+    models: parseModels(text, service.schema),
+  });
+  return "problem" in resolved ? fail(resolved.problem) : resolved.renames;
+}
+
+async function openShadowEngine({ client, url }: Shadow, service: Service, text: string): Promise<Engine> {
+  const { openEngine } = await import("../../../prisma/engine/open.ts");
+  const pinned = new URL(url);
+  pinned.searchParams.set("schema", service.schema);
+  return explain(service, () =>
+    openEngine({
+      url: pinned.href,
+      client,
+      schemaFiles: [{ path: service.schemaFile, content: text }],
+      external: parseExternals(text, service.schema),
+    }),
+  );
+}
+
+/** Gives a failure of the engine its service; Prisma's own words hold file, line and what to correct. */
+async function explain<T>(service: Service, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SchemataError || !(error instanceof Error)) throw error;
+    const { code, panic } = error as Error & { code?: string; panic?: boolean };
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the engine colours its messages for a terminal.
+    const why = error.message.replaceAll(/\u001B\[[0-9;]*m/g, "").trim();
+    if (code === "P1012") {
+      return fail({
+        fact: `${service.name}: ${service.schemaFile} is not valid`,
+        why,
+        fix: `correct ${service.schemaFile}`,
+        cause: error,
+      });
+    }
+    return fail({
+      fact: `${service.name}: Prisma's engine could not compare ${service.schemaFile} with the migrations`,
+      why,
+      fix: panic
+        ? "this is a defect of Prisma's engine: write the migration by hand with --empty"
+        : `correct ${service.schemaFile}, or write the migration by hand with --empty`,
+      cause: error,
+    });
+  }
+}
+
+function failUp(service: Service, error: unknown): never {
+  const state = sqlState(error);
+  if (state === undefined || !(error instanceof Error)) throw error;
+  const { detail, hint } = error as Error & { detail?: string; hint?: string };
+  return fail({
+    fact: `${service.name}: the migration that leads to ${service.schemaFile} would fail`,
+    why: [`${error.message} (SQLSTATE ${state})`, detail, hint].filter(Boolean).join("\n"),
+    fix: adviseUp(state, service),
+    cause: error,
+    details: { sqlState: state, message: error.message },
+  });
+}
+
+function adviseUp(state: string, { name, schemaFile }: Service): string {
+  switch (state) {
+    case "55P04":
+      return `do it in two steps: revise with the new value alone, then with what uses it in ${schemaFile}`;
+    case "2BP01":
+      return "first revise the service that still needs it";
+    default:
+      return `correct ${schemaFile}, or write the migration by hand: make revision app=${name} m="…" empty=1`;
+  }
+}
+
+function join2(first: string, second: string): string {
+  return first === "" || second === "" ? first + second : `${first.trimEnd()}\n\n${second}`;
+}

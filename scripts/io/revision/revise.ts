@@ -1,0 +1,114 @@
+import type { Dependency } from "../../core/dependsOn.ts";
+import { renderDownFile } from "../../core/downFile.ts";
+import { SchemataError } from "../../core/errors.ts";
+import type { Rename, RenameRequest } from "../../core/rename.ts";
+import { EMPTY_MIGRATION, referredSchemas, renderMigration, renderSlug } from "../../core/revision.ts";
+import type { Service } from "../../core/service.ts";
+import type { ShadowSurroundings } from "../shadow/place.ts";
+import { withShadow } from "../shadow/shadow.ts";
+import { readMigrations } from "../workspace.ts";
+import { type Draft, draftRevision } from "./draft.ts";
+import { writeMigration } from "./write.ts";
+
+export interface RevisionRequest extends ShadowSurroundings {
+  service: Service;
+  /** All services of the workspace. */
+  services: readonly Service[];
+  renames: readonly RenameRequest[];
+  /** Absent: nothing is written. */
+  message: string | undefined;
+  /** Chooses among drops and adds that look like renames; those that it returns become renames. */
+  confirm(guesses: readonly Rename[]): Promise<RenameRequest[]>;
+}
+
+/** A revision, written where a message was given. */
+export interface Revision extends Draft {
+  /** The whole of migration.sql. */
+  sql: string;
+  dependsOn: Dependency[];
+  migration: string | undefined;
+}
+
+/** Makes the migration that leads a service from its history to its schema file; `undefined` where they agree. */
+export async function reviseService(request: RevisionRequest): Promise<Revision | undefined> {
+  warmUp();
+  try {
+    return await reviseOnShadow(request, {});
+  } catch (error) {
+    // 2BP01: something in the shadow database stands in the way. Perhaps it is there from a history that is past.
+    if (!(error instanceof SchemataError) || error.details?.sqlState !== "2BP01") throw error;
+    return reviseOnShadow(request, { afresh: true });
+  }
+}
+
+/** Compiles the engine while the database is asked; a failure shows when the engine is used. */
+function warmUp(): void {
+  import("../../../prisma/engine/load.ts").then(({ loadEngine }) => loadEngine()).catch(() => {});
+}
+
+async function reviseOnShadow(
+  request: RevisionRequest,
+  { afresh = false }: { afresh?: boolean },
+): Promise<Revision | undefined> {
+  const { service, services } = request;
+  const dependents = services.filter(({ schemas, problem }) => !problem && schemas.includes(service.schema));
+  const chosen = afresh ? [...new Set([service, ...dependents])] : [service];
+  return withShadow({ ...request, chosen, afresh }, async (shadow) => {
+    let draft = await draftRevision(shadow, request);
+    const confirmed = draft && draft.guesses.length > 0 ? await request.confirm(draft.guesses) : [];
+    if (confirmed.length > 0) {
+      draft = await draftRevision(shadow, { service, renames: [...request.renames, ...confirmed] });
+    }
+    return draft && finish(draft, request);
+  });
+}
+
+/** Writes the files while the shadow is still held, so that of two commands the later sees what the earlier wrote. */
+function finish(draft: Draft, { settings, service, services, message }: RevisionRequest): Revision {
+  const dependsOn = findDependencies(draft.sql, service, services);
+  const sql = renderMigration(draft.sql, dependsOn);
+  const migration =
+    message === undefined
+      ? undefined
+      : writeMigration({
+          root: settings.root,
+          service,
+          slug: renderSlug(message),
+          render: (name) => ({
+            up: sql,
+            down: renderDownFile({
+              migration: name,
+              sql: draft.down,
+              notes: draft.notes,
+              provenWith: draft.proven ? sql : undefined,
+            }),
+          }),
+        });
+  return { ...draft, sql, dependsOn, migration };
+}
+
+/** The newest migration of every other service whose tables a script names. */
+function findDependencies(sql: string, service: Service, services: readonly Service[]): Dependency[] {
+  return referredSchemas(sql, service.schemas.slice(1)).flatMap((schema) => {
+    const owner = services.find((candidate) => candidate.schema === schema && !candidate.problem);
+    const newest = owner && readMigrations(owner).at(-1);
+    return newest ? [{ service: owner.name, migration: newest.name }] : [];
+  });
+}
+
+/** Writes a migration without statements, for SQL by hand; asks neither a database nor the schema file. */
+export function reviseEmpty(root: string, service: Service, message: string): string {
+  return writeMigration({
+    root,
+    service,
+    slug: renderSlug(message),
+    render: (name) => ({
+      up: EMPTY_MIGRATION,
+      down: renderDownFile({
+        migration: name,
+        sql: "",
+        notes: ["Write here what undoes migration.sql; without a statement it cannot be undone."],
+      }),
+    }),
+  });
+}
