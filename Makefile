@@ -46,7 +46,10 @@ reset-db: build ## delete all data and start empty: [yes=1]
 init.sql: build $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: upgrade-head current history
+.PHONY: revision upgrade-head current history
+revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
+	@$(SCHEMATA) revision $(APP) -m "$$m" $(if $(empty),--empty) $(foreach one,$(rename),--rename "$(one)")
+
 upgrade-head: build ## bring one service, or all, to head: [app=billing]
 	@$(SCHEMATA) upgrade-head $(APP)
 
