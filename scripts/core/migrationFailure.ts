@@ -1,3 +1,4 @@
+import type { Direction } from "./direction.ts";
 import type { Failure } from "./errors.ts";
 
 /** What Postgres said of a failed statement; a connection that broke has no SQLSTATE. */
@@ -24,13 +25,14 @@ export interface FailedMigration {
   migration: string;
   file: string;
   place: StatementPlace | undefined;
+  direction: Direction;
   /** What to type to go on. */
   command: string;
 }
 
 /** The message for a migration whose transaction was rolled back whole. */
 export function explainMigrationFailure(failed: FailedMigration, problem: DatabaseProblem): Failure {
-  const { service, migration, file, place } = failed;
+  const { service, migration, file, place, direction } = failed;
   if (problem.sqlState === undefined) return explainBrokenConnection(failed, problem);
   const position = place ? `${file}:${place.line}:${place.column}` : file;
   const why = [
@@ -41,9 +43,9 @@ export function explainMigrationFailure(failed: FailedMigration, problem: Databa
     ...(problem.where ? [`Where: ${problem.where.split("\n")[0]}`] : []),
   ];
   return {
-    fact: `${service}: ${migration} failed at ${position}`,
+    fact: `${service}: ${direction === "up" ? "" : "the downgrade of "}${migration} failed at ${position}`,
     why: why.join("\n"),
-    fix: `${adviseFix(problem.sqlState, failed)}\nNothing of this migration was kept; earlier ones are applied.`,
+    fix: `${adviseFix(problem.sqlState, failed)}\n${describeRest(failed)}`,
     details: {
       migration,
       file,
@@ -58,15 +60,21 @@ export function explainMigrationFailure(failed: FailedMigration, problem: Databa
   };
 }
 
+function describeRest({ direction }: FailedMigration): string {
+  return direction === "up"
+    ? "Nothing of this migration was kept; earlier ones are applied."
+    : "It is still applied, and nothing of it was undone; newer ones are.";
+}
+
 /** Whatever the server had still to say was lost with the connection, also what it has just committed. */
 function explainBrokenConnection(
-  { service, migration, file, command }: FailedMigration,
+  { service, migration, file, command, direction }: FailedMigration,
   { message }: DatabaseProblem,
 ): Failure {
   return {
     fact: `${service}: the connection to the server broke at ${migration} or after it`,
     why: message,
-    fix: `see that the server is up, then ${command} goes on from where it stopped\nEach migration is applied and recorded whole, or not at all.`,
+    fix: `see that the server is up, then ${command} goes on from where it stopped\nEach migration is ${direction === "up" ? "applied" : "undone"} and recorded whole, or not at all.`,
     details: { migration, file, message },
   };
 }

@@ -27,6 +27,8 @@ export interface PendingScript {
   /** Size of the script in bytes. */
   size: number;
   dependsOn: Dependency[];
+  /** Set on the way down: how many live rows of the ledger it rolls back. `migration.file` is down.sql then. */
+  undoes?: number;
 }
 
 /** What will be done with one service; a refusal does nothing. */
@@ -95,6 +97,26 @@ export function planService(
     : { ...plan, pending: scripts };
 }
 
+/** The plans, with those refused that would run as the login for want of an owner role. */
+export function requireRoles(plans: readonly ServicePlan[]): ServicePlan[] {
+  return plans.map((plan) => {
+    if (plan.refusal || plan.pending.length === 0 || plan.role !== undefined) return plan;
+    const refusal = {
+      fact: `${plan.service.name}: no role "${ownerRole(plan.service.schema)}" owns the schema "${plan.service.schema}" here`,
+      why: "--require-roles is set, and without the role nothing keeps a migration off its neighbours' tables",
+      fix: "make provision",
+    };
+    return { ...plan, pending: [], refusal };
+  });
+}
+
+/** One warning for all services whose migrations run as the login, not as an owner role; or nothing. */
+export function warnOfMissingRoles(plans: readonly ServicePlan[]): string | undefined {
+  const without = plans.filter(({ pending, role }) => pending.length > 0 && role === undefined);
+  if (without.length === 0) return undefined;
+  return `${list(without.map(({ service }) => service.name))}: no owner role in this database, so migrations run as the login and nothing but care keeps them off other services' tables; make provision makes the roles`;
+}
+
 function warn({ service, ledger }: ServiceFacts, { outOfOrder, current, applied }: Standing): string[] {
   const warnings: string[] = [];
   if (outOfOrder.length > 0) {
@@ -113,7 +135,8 @@ function warn({ service, ledger }: ServiceFacts, { outOfOrder, current, applied 
   return warnings;
 }
 
-function refuse(facts: ServiceFacts, standing: Standing): Failure | undefined {
+/** Why nothing may be done with a service, where that is so. */
+export function refuse(facts: ServiceFacts, standing: Standing): Failure | undefined {
   const { service, problem } = facts;
   return (
     service.problem ??

@@ -1,3 +1,4 @@
+import type { Direction } from "./direction.ts";
 import { renderCount } from "./table.ts";
 
 /** How far one service of a run is. */
@@ -27,9 +28,10 @@ export function renderProgressLine(
 }
 
 /** The line that a service leaves behind where no terminal is there to redraw; `names` are in order. */
-export function renderAppliedLine(service: string, names: readonly string[]): string {
+export function renderDoneLine(service: string, names: readonly string[], direction: Direction): string {
   const [first, ...more] = names;
+  const verb = direction === "up" ? "applied" : "undid";
   return more.length === 0
-    ? `${service}: applied ${first}`
-    : `${service}: applied ${renderCount(names.length, "migration")}, ${first} to ${more.at(-1)}`;
+    ? `${service}: ${verb} ${first}`
+    : `${service}: ${verb} ${renderCount(names.length, "migration")}, ${first} to ${more.at(-1)}`;
 }

@@ -5,6 +5,7 @@ import {
   renderCreateLedger,
   renderLedgerCheck,
   renderLockCalls,
+  renderRollback,
   renderSearchPath,
   type ScriptToApply,
   type SessionRules,
@@ -56,8 +57,7 @@ export function renderStepwise(
       .map((step, index) =>
         renderStep(step, { count: from + index + 1, row, lockTimeout: rules.lockTimeout }),
       ),
-    // Prisma counts a finished script as one step, however many statements it has.
-    finish: `UPDATE ${row.table} SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE ${row.where};\n`,
+    finish: renderFinish(script, row, rules.schema),
     closing: "DISCARD ALL;\n",
   };
 }
@@ -79,6 +79,18 @@ function renderSessionOpening(rules: SessionRules): string {
 function renderStart({ name, checksum }: Pick<ScriptToApply, "name" | "checksum">, schema: string): string {
   return `INSERT INTO ${ledgerName(schema)} (id, checksum, migration_name, started_at, applied_steps_count)
   VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, clock_timestamp(), 0)`;
+}
+
+/** On the way down, a second row stood for the script under way: the one that says "applied" is kept until the end. */
+function renderFinish(
+  { name, direction }: Pick<ScriptToApply, "name" | "direction">,
+  row: { table: string; where: string },
+  schema: string,
+): string {
+  if (direction === "down")
+    return `BEGIN;\nDELETE FROM ${row.table} WHERE ${row.where};\n${renderRollback(name, schema)};\nCOMMIT;\n`;
+  // Prisma counts a finished script as one step, however many statements it has.
+  return `UPDATE ${row.table} SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE ${row.where};\n`;
 }
 
 function renderStep(

@@ -1,3 +1,4 @@
+import type { Direction } from "./direction.ts";
 import { quoteIdent, quoteLiteral } from "./sql.ts";
 
 /** The key of Prisma's own advisory lock: it takes this one, exclusively, for the whole database. */
@@ -34,9 +35,10 @@ export interface SessionRules {
 /** One migration as it is sent. */
 export interface ScriptToApply {
   name: string;
+  direction: Direction;
   checksum: string;
   sql: string;
-  /** The migration that the ledger must hold just before, where there is one. */
+  /** The migration that the ledger must hold just before, where there is one; what is undone must be its newest. */
   previous: string | undefined;
   /** How many live rows the ledger must hold just before. */
   expectedRows: number;
@@ -168,22 +170,26 @@ function renderRoleAgain(rules: SessionRules): string[] {
 
 /** Fails unless the ledger is as planned: a cast of the message to a number raises it as an error (22P02). */
 export function renderLedgerCheck(
-  { name, previous, expectedRows }: Omit<ScriptToApply, "sql">,
+  { name, direction, previous, expectedRows }: Omit<ScriptToApply, "sql">,
   schema: string,
 ): string {
-  const holds = [
-    `count(*) = ${expectedRows}`,
-    `count(*) FILTER (WHERE migration_name = ${quoteLiteral(name)}) = 0`,
-    ...(previous === undefined
-      ? []
-      : [`count(*) FILTER (WHERE migration_name = ${quoteLiteral(previous)}) >= 1`]),
-  ];
+  const rowsOf = (migration: string) => `count(*) FILTER (WHERE migration_name = ${quoteLiteral(migration)})`;
+  const up = [`${rowsOf(name)} = 0`, ...(previous === undefined ? [] : [`${rowsOf(previous)} >= 1`])];
+  // What failed is undone only by a repair.
+  const down = [`max(migration_name COLLATE "C") = ${quoteLiteral(name)}`, "count(finished_at) = count(*)"];
+  const holds = [`count(*) = ${expectedRows}`, ...(direction === "up" ? up : down)];
   return `SELECT (CASE WHEN ${holds.join(" AND ")} THEN '0' ELSE ${quoteLiteral(LEDGER_CHANGED)} END)::integer
   FROM ${ledgerName(schema)} WHERE rolled_back_at IS NULL`;
 }
 
-function renderRecord({ name, checksum }: ScriptToApply, schema: string): string {
+function renderRecord({ name, direction, checksum }: ScriptToApply, schema: string): string {
+  if (direction === "down") return renderRollback(name, schema);
   const started = "coalesce(nullif(current_setting('schemata.started_at', true), '')::timestamptz, now())";
   return `INSERT INTO ${ledgerName(schema)} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
   VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, ${started}, clock_timestamp(), 1)`;
+}
+
+/** Records a migration as undone, in the way in which stock Prisma takes it for pending again. */
+export function renderRollback(name: string, schema: string): string {
+  return `UPDATE ${ledgerName(schema)} SET rolled_back_at = clock_timestamp() WHERE migration_name = ${quoteLiteral(name)} AND rolled_back_at IS NULL`;
 }

@@ -1,4 +1,5 @@
 import { renderDependsOn } from "./dependsOn.ts";
+import { directionOf, rowsChanged } from "./direction.ts";
 import type { OrderedScript } from "./schedule.ts";
 import { quoteIdent } from "./sql.ts";
 import type { ScriptPlan } from "./statements.ts";
@@ -13,7 +14,10 @@ export function renderUpgradeStep(
 ): string {
   const { name, checksum } = pending.migration;
   const before = plan.pending[index - 1]?.migration.name ?? plan.standing.current ?? undefined;
-  const step = { name, checksum, previous: before, expectedRows: plan.ledgerRows + index };
+  const expectedRows = plan.pending
+    .slice(0, index)
+    .reduce((rows, earlier) => rows + rowsChanged(earlier), plan.ledgerRows);
+  const step = { name, checksum, direction: directionOf([pending]), previous: before, expectedRows };
   const options = { durable: true, createLedger: plan.createLedger && index === 0 };
   const sql =
     script.mode === "atomic"

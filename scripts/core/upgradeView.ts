@@ -4,8 +4,8 @@ import { renderCount, renderDuration, renderTable } from "./table.ts";
 /** What became of one service in an upgrade. */
 export interface ServiceOutcome {
   service: string;
-  status: "upgraded" | "up-to-date" | "failed" | "skipped";
-  /** Names of what this run applied, in order. */
+  status: "upgraded" | "downgraded" | "up-to-date" | "failed" | "skipped";
+  /** Names of what this run applied or undid, in order. */
   applied: string[];
   /** Milliseconds. */
   ms: number;

@@ -1,5 +1,6 @@
+import { directionOf } from "../core/direction.ts";
 import type { ServicePlan } from "../core/plan.ts";
-import { renderAppliedLine, renderProgressLine, type ServiceProgress } from "../core/progress.ts";
+import { renderDoneLine, renderProgressLine, type ServiceProgress } from "../core/progress.ts";
 import { renderCount } from "../core/table.ts";
 import type { ApplyEvent, LockHolder } from "./postgres/events.ts";
 import { renderHolder } from "./postgres/holders.ts";
@@ -29,6 +30,7 @@ export function showProgress(plans: readonly ServicePlan[], screen: Screen): Pro
 }
 
 function showLines(plans: readonly ServicePlan[], note: (text: string) => void): ProgressDisplay {
+  const direction = directionOf(plans.flatMap(({ pending }) => pending));
   const left = new Map(
     plans.map(({ service, pending }) => [service.name, pending.map(({ migration }) => migration.name)]),
   );
@@ -37,13 +39,14 @@ function showLines(plans: readonly ServicePlan[], note: (text: string) => void):
       if (event.kind !== "applied") return noteTrouble(event, note);
       const names = left.get(event.service) ?? [];
       // One line a service: hundreds of services would drown what matters.
-      if (names.at(-1) === event.migration) note(renderAppliedLine(event.service, names));
+      if (names.at(-1) === event.migration) note(renderDoneLine(event.service, names, direction));
     },
     end: () => {},
   };
 }
 
 function showLive(plans: readonly ServicePlan[], { terminal, note, draw }: Screen): ProgressDisplay {
+  const done = directionOf(plans.flatMap(({ pending }) => pending)) === "up" ? "applied" : "undone";
   const under = new Map<string, ServiceProgress>();
   const totals = new Map(plans.map(({ service, pending }) => [service.name, pending.length]));
   const nameWidth = Math.max(...[...totals].filter(([, total]) => total > 0).map(([name]) => name.length), 0);
@@ -70,7 +73,7 @@ function showLive(plans: readonly ServicePlan[], { terminal, note, draw }: Scree
       if (line.applied < total) return;
       under.delete(event.service);
       draw([]);
-      note(`${event.service.padEnd(nameWidth)}  ${renderCount(total, "migration")} applied`);
+      note(`${event.service.padEnd(nameWidth)}  ${renderCount(total, "migration")} ${done}`);
     },
     end: () => {
       clearInterval(timer);

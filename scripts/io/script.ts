@@ -1,6 +1,6 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync } from "node:fs";
-import { relative } from "node:path";
+import { basename, relative } from "node:path";
 import { fail } from "../core/errors.ts";
 import type { Migration } from "../core/history.ts";
 import { locate } from "../core/locate.ts";
@@ -8,9 +8,9 @@ import type { Service } from "../core/service.ts";
 import { mayNeedStepwise, planScript, type ScriptPlan } from "../core/statements.ts";
 import { sha256 } from "./checksum.ts";
 
-/** The path of a migration's file as users see it, relative to the workspace. */
-export function shownFile(service: Service, migration: Pick<Migration, "name">): string {
-  return `services/${service.name}/migrations/${migration.name}/migration.sql`;
+/** The path of a migration's file, the one up or the one down, as users see it: relative to the workspace. */
+export function shownFile(service: Service, { name, file }: Pick<Migration, "name" | "file">): string {
+  return `services/${service.name}/migrations/${name}/${basename(file)}`;
 }
 
 /**
@@ -22,9 +22,9 @@ export function readPlannedScript(service: Service, migration: Migration): strin
   const shown = shownFile(service, migration);
   if (sha256(content) !== migration.checksum) {
     return fail({
-      fact: `${service.name}: ${shown} changed while it was about to be applied`,
+      fact: `${service.name}: ${shown} changed while it was about to run`,
       why: "what runs must be what was planned and recorded",
-      fix: `run it again: make upgrade-head app=${service.name}`,
+      fix: "run the command again",
     });
   }
   return decodeScript(content, { service: service.name, shown });

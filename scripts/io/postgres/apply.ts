@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPassing, planPause } from "../../core/backoff.ts";
+import { directionOf, rowsChanged } from "../../core/direction.ts";
 import { EXIT, fail, type SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow } from "../../core/history.ts";
 import type { PendingScript } from "../../core/plan.ts";
@@ -33,6 +34,8 @@ export interface ApplyJob {
   rules: SessionRules;
   ledger: LedgerState;
   scripts: PendingScript[];
+  /** What to type to go on after a failure. */
+  command: string;
   /** Decides anew from the ledger as it is now (undefined: there is none); throws where nothing may go on. */
   replan(ledger: LedgerRow[] | undefined): { ledger: LedgerState; scripts: PendingScript[] };
 }
@@ -65,16 +68,15 @@ interface Progress {
 }
 
 /**
- * Applies migrations in order, each in one transaction with its ledger row, several to a message. Whatever stops it,
- * each migration is applied and recorded, or neither. Returns what the
- * ledger holds then; throws a {@link SchemataError} at the first that fails.
+ * Applies migrations in order, or undoes them, each in one transaction with its ledger row, several to a message. Whatever stops it,
+ * each is done and recorded, or neither. Returns what the ledger holds then; throws a {@link SchemataError} at the first that fails.
  */
 export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyRun): Promise<LedgerState> {
   let { scripts, ledger } = job;
   let attempt = 0;
   let limit = BATCH.scripts;
   for (let [first] = scripts; first; [first] = scripts) {
-    requireNotInterrupted(run.signal, job.service, first);
+    requireNotInterrupted(run.signal, job, first);
     if (first.mode === "stepwise") {
       const applied = await applyStepwise(client, { ...job, ledger }, { script: first, run });
       ({ scripts, ledger } = applied ? advance(scripts, ledger, 1) : await readAgain(client, job));
@@ -89,7 +91,7 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
     }
     const failure = await explainBatchFailure(error, { client, batch, progress, job, run });
     ({ scripts, ledger } = await readAgain(client, job, failure));
-    requireNotInterrupted(run.signal, job.service, first);
+    requireNotInterrupted(run.signal, job, first);
     if (scripts[0] !== first) attempt = 0;
     if (isLedgerChanged(error)) continue;
     if (batch.scripts.length > 1 && progress.transactions === 0 && progress.statements === 0) {
@@ -111,7 +113,11 @@ function advance(
 ): { scripts: PendingScript[]; ledger: LedgerState } {
   return {
     scripts: scripts.slice(count),
-    ledger: { exists: true, rows: ledger.rows + count, previous: scripts[count - 1]?.migration.name },
+    ledger: {
+      exists: true,
+      rows: scripts.slice(0, count).reduce((rows, script) => rows + rowsChanged(script), ledger.rows),
+      previous: scripts[count - 1]?.migration.name,
+    },
   };
 }
 
@@ -161,17 +167,19 @@ function makeBatch(
   const batch: Batch = { scripts: scripts.map(({ script }) => script), sql: "", texts: [] };
   const parts: string[] = [];
   let length = 0;
+  let expectedRows = ledger.rows;
   for (const [index, { script, sql }] of scripts.entries()) {
     const { name, checksum } = script.migration;
     const previous = index === 0 ? ledger.previous : scripts[index - 1]?.script.migration.name;
     const text = renderTransaction(
-      { name, checksum, sql, previous, expectedRows: ledger.rows + index },
+      { name, direction: directionOf([script]), checksum, sql, previous, expectedRows },
       job.rules,
       {
         durable: false,
         createLedger: !ledger.exists && index === 0,
       },
     );
+    expectedRows += rowsChanged(script);
     batch.texts.push({
       script: sql,
       scriptStart: length + text.scriptStart,
@@ -243,6 +251,8 @@ async function explainBatchFailure(
     service: job.service,
     migration: script.migration,
     refused: isTurnRefused(progress) ? "turn" : undefined,
+    direction: directionOf([script]),
+    command: job.command,
     lockWait: job.rules.lockWait,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: batch.sql, ...text },
@@ -255,12 +265,16 @@ function isTurnRefused({ statements }: Progress): boolean {
   return statements === TURN_STATEMENT;
 }
 
-function requireNotInterrupted(signal: AbortSignal, service: Service, script: PendingScript): void {
+function requireNotInterrupted(
+  signal: AbortSignal,
+  { service, command }: ApplyJob,
+  script: PendingScript,
+): void {
   if (!signal.aborted) return;
   fail({
     fact: `${service.name}: interrupted before ${script.migration.name}`,
-    why: "whatever was running has been rolled back, and what was applied before is recorded",
-    fix: `make upgrade-head app=${service.name} goes on from there`,
+    why: "whatever was running has been rolled back, and what was done before is recorded",
+    fix: `${command} goes on from there`,
     status: EXIT.interrupted,
   });
 }

@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import type { Direction } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
 import type { Migration } from "../../core/history.ts";
 import { indexOfPosition, locate, locateStatement } from "../../core/locate.ts";
@@ -16,6 +17,9 @@ export interface FailedSend {
   migration: Migration;
   /** `turn`: it was the wait for other runners of the service that ended. */
   refused: "turn" | undefined;
+  direction: Direction;
+  /** What to type to go on. */
+  command: string;
   /** Milliseconds. */
   lockWait: number;
   holders: LockHolder[];
@@ -32,9 +36,9 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
   const { service, migration } = failed;
   if (error instanceof SchemataError) return error;
   if (failed.refused === "turn" && sqlState(error) === "55P03") {
-    const { lockWait, holders } = failed;
+    const { lockWait, holders, command } = failed;
     return new SchemataError(
-      explainTurn(service, { migration: migration.name, lockWait, holders, cause: error }),
+      explainTurn(service, { migration: migration.name, lockWait, holders, command, cause: error }),
     );
   }
   const of = error instanceof DatabaseError ? error : undefined;
@@ -46,7 +50,8 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
         migration: migration.name,
         file: shownFile(service, migration),
         place: open?.place ?? (await findPlace(of, failed)),
-        command: `make upgrade-head app=${service.name}`,
+        direction: failed.direction,
+        command: failed.command,
       },
       {
         sqlState: of?.code,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isPassing, planPause } from "../../core/backoff.ts";
+import { directionOf } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import type { PendingScript } from "../../core/plan.ts";
 import { quoteLiteral } from "../../core/sql.ts";
@@ -44,7 +45,15 @@ export async function applyStepwise(
   const { sql, plan } = await readScriptPlan(service, script.migration);
   if (plan.mode !== "stepwise") throw new Error(`${name} was planned stepwise and is not`);
   const text = renderStepwise(
-    { name, checksum, previous: ledger.previous, expectedRows: ledger.rows, steps: plan.steps, from },
+    {
+      name,
+      direction: directionOf([script]),
+      checksum,
+      previous: ledger.previous,
+      expectedRows: ledger.rows,
+      steps: plan.steps,
+      from,
+    },
     rules,
     { createLedger: !ledger.exists },
   );
@@ -184,7 +193,7 @@ async function recordFailure(
   return new SchemataError({
     fact: failure.message,
     why: failure.why,
-    fix: `correct what it says, then schemata repair --app ${job.service.name}\n${renderCount(done, "step")} of this migration ${done === 1 ? "is" : "are"} done and stay; earlier migrations are applied.`,
+    fix: `correct what it says, then schemata repair --app ${job.service.name}\n${renderCount(done, "step")} of this migration ${done === 1 ? "is" : "are"} done and stay; ${directionOf([script]) === "up" ? "earlier migrations are applied" : "newer migrations are undone"}.`,
     details: failure.details,
     cause: failure.cause,
   });
@@ -199,6 +208,8 @@ async function describe(
     service: job.service,
     migration: script.migration,
     refused: at.turn ? "turn" : undefined,
+    direction: directionOf([script]),
+    command: job.command,
     lockWait: job.rules.lockWait,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: at.message, script: at.step?.sql ?? "", scriptStart: at.offset },

@@ -41,8 +41,15 @@ export function explainTurn(
     migration,
     lockWait,
     holders,
+    command = `make upgrade-head app=${service.name}`,
     cause,
-  }: { migration?: string; lockWait: number; holders: readonly LockHolder[]; cause: unknown },
+  }: {
+    migration?: string;
+    lockWait: number;
+    holders: readonly LockHolder[];
+    command?: string;
+    cause: unknown;
+  },
 ): Failure {
   return {
     fact: `${service.name}: ${migration === undefined ? "" : `${migration} `}waited ${lockWait / 1000} s for its turn`,
@@ -50,7 +57,7 @@ export function explainTurn(
       holders.length > 0
         ? holders.map(renderHolder).join("\n")
         : "another run of this service, or a stock prisma migrate, holds its lock",
-    fix: `wait for it, or look at it and end it (SELECT pg_terminate_backend(${holders[0]?.pid ?? "pid"})), then make upgrade-head app=${service.name}; --lock-wait sets how long to wait`,
+    fix: `wait for it, or look at it and end it (SELECT pg_terminate_backend(${holders[0]?.pid ?? "pid"})), then ${command}; --lock-wait sets how long to wait`,
     cause,
     details: { migration, sqlState: "55P03", holder: holders[0]?.pid },
   };

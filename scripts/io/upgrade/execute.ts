@@ -1,4 +1,5 @@
 import type { Dependency } from "../../core/dependsOn.ts";
+import { directionOf, renderContinue } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
 import { compareHistory, type LedgerRow } from "../../core/history.ts";
 import { type PendingScript, refuseStanding, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
@@ -88,13 +89,16 @@ async function executeService(run: ServiceRun, execution: Execution): Promise<Se
           rules: execution.rulesOf(plan),
           ledger,
           scripts: stage.scripts,
-          replan: (rows: LedgerRow[] | undefined) => replan(run, stage, rows),
+          command: renderContinue(plan),
+          replan: (rows: LedgerRow[] | undefined) =>
+            directionOf(plan.pending) === "up" ? replan(run, stage, rows) : replanDown(run, stage, rows),
         };
         return applyMigrations(client, job, { ...execution, emit });
       });
     }
     // Another runner may have been quicker with all of it.
-    return outcome(applied.length > 0 ? "upgraded" : "up-to-date", elapsed());
+    const done = directionOf(plan.pending) === "up" ? "upgraded" : "downgraded";
+    return outcome(applied.length > 0 ? done : "up-to-date", elapsed());
   } catch (error) {
     const failure =
       error instanceof SchemataError
@@ -151,4 +155,32 @@ function replan(
     },
     scripts: scripts.filter(({ migration }) => pending.has(migration.name)),
   };
+}
+
+/** What is left to undo, by a ledger that may have changed since: never more than was planned and agreed to. */
+function replanDown(
+  { plan, migrations }: ServiceRun,
+  { scripts }: Stage,
+  rows: LedgerRow[] | undefined,
+): { ledger: LedgerState; scripts: PendingScript[] } {
+  const standing = compareHistory(migrations, rows ?? []);
+  const refusal = refuseStanding(plan.service, { ...standing, missing: [], edited: [] });
+  if (refusal) throw new SchemataError(refusal);
+  const live = (rows ?? []).filter(({ rolledBackAt }) => rolledBackAt === null);
+  const left = scripts
+    .filter(({ migration }) => standing.applied.includes(migration.name))
+    .map((script) => ({
+      ...script,
+      undoes: live.filter(({ name }) => name === script.migration.name).length,
+    }));
+  const [first] = left;
+  if (first && standing.current !== first.migration.name) {
+    throw new SchemataError({
+      fact: `${plan.service.name}: ${first.migration.name} was not undone, since ${standing.current} is above it now`,
+      why: "another run has applied it after this one was planned",
+      fix: `look at it first: make history app=${plan.service.name}`,
+    });
+  }
+  const ledger = { exists: rows !== undefined, rows: live.length, previous: standing.current ?? undefined };
+  return { ledger, scripts: left };
 }

@@ -1,5 +1,6 @@
+import { renderContinue } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
-import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
+import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
 import type { Service } from "../../core/service.ts";
 import type { Target } from "../../core/target.ts";
@@ -27,6 +28,8 @@ export interface UpgradeRequest {
   target: Target;
   /** Also upgrade the services that the chosen ones wait for. */
   withDependencies: boolean;
+  /** Refuse services whose schema no owner role owns. */
+  requireRoles: boolean;
   /** Milliseconds to wait for another runner that is in the middle of a migration; undefined: don't wait, plan as it is. */
   lockWait: number | undefined;
   /** Hears the name of a database that was missing and has been created. */
@@ -57,11 +60,11 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
     const plans = await planEach(facts, request.target);
     const others = await gatherDependencies(client, { request, facts, plans });
-    if (!request.withDependencies)
-      return { url: request.url, client, server, facts, run: joinPlans(plans, [...facts, ...others]) };
     const known = [...facts, ...others];
-    const run = joinPlans([...plans, ...(await planEach(others, "head"))], known);
-    return { url: request.url, client, server, facts: known, run };
+    const more = request.withDependencies ? await planEach(others, "head") : [];
+    const planned = request.requireRoles ? requireRoles([...plans, ...more]) : [...plans, ...more];
+    const run = joinPlans(planned, known);
+    return { url: request.url, client, server, facts: known.slice(0, planned.length), run };
   } catch (error) {
     await closeConnection(client);
     throw explainLoss(request.url, error);
@@ -92,7 +95,8 @@ export async function runUpgrade(
       emit,
       watch,
     });
-    return await confirmOnDisk(outcomes, connections);
+    const commands = new Map(run.plans.map((plan) => [plan.service.name, renderContinue(plan)]));
+    return await confirmOnDisk(outcomes, { connections, commands });
   } finally {
     await watch.close();
     await connections.close();
@@ -102,7 +106,7 @@ export async function runUpgrade(
 /** The same outcomes, once what was applied is on the server's disk; services that this cannot be said of have failed. */
 async function confirmOnDisk(
   outcomes: ServiceOutcome[],
-  connections: Connections,
+  { connections, commands }: { connections: Connections; commands: ReadonlyMap<string, string> },
 ): Promise<ServiceOutcome[]> {
   if (!outcomes.some(({ applied }) => applied.length > 0)) return outcomes;
   try {
@@ -112,9 +116,9 @@ async function confirmOnDisk(
     return outcomes.map((outcome) => {
       if (outcome.applied.length === 0 || outcome.failure) return outcome;
       const failure = new SchemataError({
-        fact: `${outcome.service}: the server did not confirm that what was applied is on its disk`,
+        fact: `${outcome.service}: the server did not confirm that what was done is on its disk`,
         why: error instanceof Error ? error.message : String(error),
-        fix: `make upgrade-head app=${outcome.service} applies again whatever a crash may have taken, and nothing else`,
+        fix: `${commands.get(outcome.service)} does again whatever a crash may have taken, and nothing else`,
         cause: error,
       });
       return { ...outcome, status: "failed", failure };
@@ -166,7 +170,8 @@ async function gatherDependencies(
   }
 }
 
-function requireUsable({ version, standby, readOnly }: ServerFacts, url: string): void {
+/** Refuses a server that the tool cannot work on. */
+export function requireUsable({ version, standby, readOnly }: ServerFacts, url: string): void {
   const host = new URL(url).host;
   if (version < OLDEST_VERSION) {
     fail({
