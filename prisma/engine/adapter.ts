@@ -5,8 +5,9 @@ import {
   type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
+import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
-import { LEDGER_TABLE, PRISMA_LOCK } from "../../scripts/core/transaction.ts";
+import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { connectTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
 import { SCRIPT_BREAK } from "./scriptBreak.ts";
@@ -77,21 +78,28 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
       guard(async () => {
         if (isLockRequest(sql)) return takeLock(client, options);
         memory?.clear();
+        // The set-up of a shadow database comes this way, not as a script.
+        if (sql.includes(SCRIPT_BREAK)) return runScript(client, sql, target.schema);
         const guarded = guardSchema(sql, target.schema, spared);
         return guarded === undefined ? 0 : ((await client.query(guarded, args)).rowCount ?? 0);
       }),
     executeScript: (script) =>
       guard(async () => {
         memory?.clear();
-        // Whole, by the simple protocol: any splitting would cut function bodies and strings.
-        for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
-        // A script such as pg_dump's may leave no search path, and the engine its ledger unfound.
-        await pinSearchPath(client, target.schema);
+        await runScript(client, script, target.schema);
       }, script),
     startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),
     getConnectionInfo: () => ({ schemaName: target.schema, supportsRelationJoins: true }),
     dispose: options.dispose,
   };
+}
+
+/** Whole, by the simple protocol, since any splitting would cut function bodies and strings; but for our own breaks. */
+async function runScript(client: pg.Client, script: string, schema: string): Promise<number> {
+  for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
+  // A script such as pg_dump's may leave no search path, and the engine its ledger unfound.
+  await pinSearchPath(client, schema);
+  return 0;
 }
 
 function isLockRequest(sql: string): boolean {
@@ -139,15 +147,19 @@ function toResultSet(result: pg.QueryArrayResult): SqlResultSet {
 
 /**
  * With several schemas listed the engine takes a ledger in any of them for its own, and fails where its own is not
- * there yet. So it never sees those of others.
+ * there yet; and it refuses to start a history while any of them holds a table. So of others it sees no ledger, and
+ * when it asks whether the database is empty (`table_namespace` is in that answer only), nothing.
  */
 function hideLedgers(result: SqlResultSet, { target, withoutLedger }: AdapterOptions): SqlResultSet {
-  const table = result.columnNames.indexOf("table_name");
-  const schema = result.columnNames.indexOf("namespace");
-  if (table === -1 || schema === -1) return result;
-  const isHidden = (row: unknown[]) =>
-    row[table] === LEDGER_TABLE && (withoutLedger || row[schema] !== target.schema);
-  return { ...result, rows: result.rows.filter((row) => !isHidden(row)) };
+  const [table, schema, emptiness] = ["table_name", "namespace", "table_namespace"].map((name) =>
+    result.columnNames.indexOf(name),
+  ) as [number, number, number];
+  const keep = (row: unknown[]): boolean => {
+    if (emptiness !== -1) return row[emptiness] === target.schema;
+    return row[table] !== LEDGER_TABLE || (!withoutLedger && row[schema] === target.schema);
+  };
+  const concerned = table !== -1 && (schema !== -1 || emptiness !== -1);
+  return concerned ? { ...result, rows: result.rows.filter(keep) } : result;
 }
 
 function ledgerMissing(): DriverAdapterError {

@@ -5,12 +5,14 @@ type Load = () => Promise<{ default: Command<any> }>;
 
 /** Every verb, in the order of `--help`; each is loaded only when it runs. */
 export const VERBS: Readonly<Record<string, Load>> = {
+  revision: () => import("./revision.ts"),
   "upgrade-head": () => import("./upgrade-head.ts"),
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
   "start-db": () => import("./start-db.ts"),
   "stop-db": () => import("./stop-db.ts"),
   "reset-db": () => import("./reset-db.ts"),
+  provision: () => import("./provision.ts"),
   "init-sql": () => import("./init-sql.ts"),
   generate: () => import("./generate.ts"),
   dev: () => import("./dev.ts"),

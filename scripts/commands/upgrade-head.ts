@@ -1,5 +1,6 @@
 import { type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitStatus, renderError, SchemataError } from "../core/errors.ts";
+import { warnOfMissingRoles } from "../core/plan.ts";
 import { describePlan, renderPlan } from "../core/planView.ts";
 import { chooseServices } from "../core/service.ts";
 import { parseTarget } from "../core/target.ts";
@@ -30,6 +31,11 @@ export default defineCommand({
         default: false,
         describe: "Also upgrade the services that these wait for",
       })
+      .option("require-roles", {
+        type: "boolean",
+        default: false,
+        describe: "Refuse services that have no owner role in this database",
+      })
       .option("dry-run", { type: "boolean", default: false, describe: "Print the plan and do nothing" })
       .option("sql", {
         type: "boolean",
@@ -54,9 +60,12 @@ export default defineCommand({
       chosen,
       target,
       withDependencies: options.withDependencies,
+      requireRoles: options.requireRoles,
       lockWait: options.dryRun || options.sql ? undefined : upgrade.lockWait,
       onDatabaseCreated: (database) => note(`Created the database "${database}"`),
     });
+    const roles = warnOfMissingRoles(prepared.run.plans);
+    if (roles !== undefined) note(`Warning: ${roles}`);
     for (const { warnings } of prepared.run.plans)
       for (const warning of warnings) note(`Warning: ${warning}`);
     if (options.dryRun || options.sql) {

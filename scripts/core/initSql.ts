@@ -1,5 +1,5 @@
+import { renderAdoption, renderOwnership } from "./roles.ts";
 import type { Service } from "./service.ts";
-import { quoteIdent } from "./sql.ts";
 
 const HEAD = `-- What every service needs in the shared database before its first migration.
 -- Runs whenever the server starts, so every statement must bear being run again.
@@ -10,11 +10,19 @@ export function renderInitSql(services: readonly Pick<Service, "name" | "schema"
   const sections = services
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((service) => renderSection(service).join("\n"));
-  return `${[HEAD, ...sections].join("\n\n")}\n`;
+  const schemas = services.map(({ schema }) => schema).toSorted();
+  const tail =
+    schemas.length === 0 ? [] : [`-- What was made before the roles were\n${renderAdoption(schemas)}`];
+  return `${[HEAD, ...renderShared(schemas), ...sections, ...tail].join("\n\n")}\n`;
+}
+
+/** Nobody makes objects in the schema that is everybody's, unless a service owns it. */
+function renderShared(schemas: readonly string[]): string[] {
+  return schemas.includes("public") ? [] : ["REVOKE CREATE ON SCHEMA public FROM PUBLIC;"];
 }
 
 function renderSection({ name, schema }: Pick<Service, "name" | "schema">): string[] {
-  return [`-- ${renderName(name)}`, `CREATE SCHEMA IF NOT EXISTS ${quoteIdent(schema)};`];
+  return [`-- ${renderName(name)}`, ...renderOwnership(schema)];
 }
 
 /** A folder's name may hold a line break, which would end the comment. */

@@ -1,9 +1,17 @@
 import type { Dependency } from "./dependsOn.ts";
 import { EXIT, type Failure } from "./errors.ts";
 import { compareHistory, type LedgerRow, type Migration, type Standing } from "./history.ts";
+import { LEDGER_COLUMNS } from "./ledger.ts";
+import { appRole, ownerRole } from "./roles.ts";
 import type { Service } from "./service.ts";
+import { quoteIdent } from "./sql.ts";
 import { resolveMigration, type Target } from "./target.ts";
-import { LEDGER_COLUMNS } from "./transaction.ts";
+
+/**
+ * Whether migrations can act as the service's owner role. `absent`: the role does not own the schema here, or neither
+ * exists. `forbidden`: the login is no member. `incomplete`: the ledger belongs to somebody else, or there is no app role.
+ */
+export type OwnerState = "ready" | "absent" | "forbidden" | "incomplete";
 
 /** Everything a plan for one service rests on, read before anything is touched. */
 export interface ServiceFacts {
@@ -15,6 +23,7 @@ export interface ServiceFacts {
   ledgerColumns: readonly string[] | undefined;
   /** The schema holds something, and no ledger. */
   occupied: boolean;
+  owner: OwnerState;
   /** Why the files could not be read, where they could not. */
   problem?: Failure;
 }
@@ -39,6 +48,8 @@ export interface ServicePlan {
   ledgerRows: number;
   createSchema: boolean;
   createLedger: boolean;
+  /** The role that migrations run as; without one it is the login. */
+  role: string | undefined;
   /** To be applied, in order. */
   pending: PendingScript[];
   refusal?: Failure;
@@ -90,6 +101,7 @@ export function planService(
     ledgerRows: facts.ledger.filter((row) => row.rolledBackAt === null).length,
     createSchema: !facts.schemaExists,
     createLedger: facts.ledgerColumns === undefined,
+    role: facts.owner === "ready" ? ownerRole(facts.service.schema) : undefined,
     warnings: warn(facts, standing),
   };
   return "refusal" in selection
@@ -143,7 +155,8 @@ export function refuse(facts: ServiceFacts, standing: Standing): Failure | undef
     problem ??
     refuseLedgerForm(facts) ??
     refuseStanding(service, standing) ??
-    refuseOccupied(facts)
+    refuseOccupied(facts) ??
+    refuseOwner(facts)
   );
 }
 
@@ -195,6 +208,25 @@ function refuseEdited(service: Service, edited: readonly string[]): Failure | un
     why: "the database holds what the file said then; other databases would get what it says now",
     fix: `git checkout services/${service.name}/migrations/${first} and put the change into a new migration: make revision app=${service.name} m="…"`,
   };
+}
+
+function refuseOwner({ service, owner }: ServiceFacts): Failure | undefined {
+  const role = ownerRole(service.schema);
+  if (owner === "forbidden") {
+    return {
+      fact: `${service.name}: the login may not act as "${role}", which owns the schema`,
+      why: "migrations run as the owner of the schema, so that all in it has one owner",
+      fix: `let an administrator run: GRANT ${quoteIdent(role)} TO <login>;`,
+    };
+  }
+  if (owner === "incomplete") {
+    return {
+      fact: `${service.name}: the schema "${service.schema}" belongs to "${role}", but its ledger does not, or "${appRole(service.schema)}" is missing`,
+      why: "the roles were made by hand or for another database, and what had been made before was not handed over",
+      fix: "make provision",
+    };
+  }
+  return undefined;
 }
 
 function refuseOccupied({ service, occupied }: ServiceFacts): Failure | undefined {

@@ -8,3 +8,10 @@ export function quoteLiteral(text: string): string {
   const quoted = `'${text.replaceAll("'", "''")}'`;
   return text.includes("\\") ? `E${quoted.replaceAll("\\", "\\\\")}` : quoted;
 }
+
+/** Quotes a body of code between dollar signs, with a tag that the body does not hold. */
+export function quoteBody(body: string): string {
+  let tag = "$$";
+  for (let count = 1; body.includes(tag); count += 1) tag = `$body${count}$`;
+  return `${tag}${body}${tag}`;
+}

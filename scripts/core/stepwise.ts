@@ -1,7 +1,7 @@
+import { ledgerName } from "./ledger.ts";
 import { quoteIdent, quoteLiteral } from "./sql.ts";
 import type { Step } from "./statements.ts";
 import {
-  ledgerName,
   renderCreateLedger,
   renderLedgerCheck,
   renderLockCalls,
@@ -51,7 +51,7 @@ export function renderStepwise(
   const row = unfinishedRow(rules.schema, script.name);
   return {
     opening: renderSessionOpening(rules),
-    start: `BEGIN;\n${[...(createLedger ? [renderCreateLedger(rules.schema)] : []), renderLedgerCheck(script, rules.schema), renderStart(script, rules.schema)].join(";\n")};\nCOMMIT;\n`,
+    start: `BEGIN;\n${[...(createLedger ? renderCreateLedger(rules) : []), renderLedgerCheck(script, rules.schema), renderStart(script, rules.schema)].join(";\n")};\nCOMMIT;\n`,
     steps: steps
       .slice(from)
       .map((step, index) =>

@@ -1,22 +1,10 @@
 import type { Direction } from "./direction.ts";
+import { ledgerName } from "./ledger.ts";
+import { appRole } from "./roles.ts";
 import { quoteIdent, quoteLiteral } from "./sql.ts";
 
 /** The key of Prisma's own advisory lock: it takes this one, exclusively, for the whole database. */
 export const PRISMA_LOCK = 72_707_369;
-
-export const LEDGER_TABLE = "_prisma_migrations";
-
-/** The columns of the ledger, exactly Prisma's, in its order. */
-export const LEDGER_COLUMNS = [
-  "id",
-  "checksum",
-  "finished_at",
-  "migration_name",
-  "logs",
-  "rolled_back_at",
-  "started_at",
-  "applied_steps_count",
-] as const;
 
 /** What every transaction of a service begins with. Times are milliseconds; 0 means without limit. */
 export interface SessionRules {
@@ -56,14 +44,9 @@ export interface TransactionText {
 /** The text by which a transaction says that the ledger is no longer as it was when the plan was made. */
 export const LEDGER_CHANGED = "schemata: the ledger has changed";
 
-/** `schema._prisma_migrations`, quoted. */
-export function ledgerName(schema: string): string {
-  return `${quoteIdent(schema)}.${quoteIdent(LEDGER_TABLE)}`;
-}
-
-/** Creates the ledger in exactly the form in which Prisma's engine does. */
-export function renderCreateLedger(schema: string): string {
-  return `CREATE TABLE IF NOT EXISTS ${ledgerName(schema)} (
+/** Creates the ledger in exactly the form in which Prisma's engine does; the service's program has no part in it. */
+export function renderCreateLedger({ schema, role }: Pick<SessionRules, "schema" | "role">): string[] {
+  const create = `CREATE TABLE IF NOT EXISTS ${ledgerName(schema)} (
     id                      VARCHAR(36) PRIMARY KEY NOT NULL,
     checksum                VARCHAR(64) NOT NULL,
     finished_at             TIMESTAMPTZ,
@@ -73,6 +56,9 @@ export function renderCreateLedger(schema: string): string {
     started_at              TIMESTAMPTZ NOT NULL DEFAULT now(),
     applied_steps_count     INTEGER NOT NULL DEFAULT 0
 )`;
+  return role === undefined
+    ? [create]
+    : [create, `REVOKE ALL ON ${ledgerName(schema)} FROM ${quoteIdent(appRole(schema))}`];
 }
 
 /** The value of `search_path` for a service. */
@@ -142,7 +128,7 @@ export function renderTransaction(
   const before = [
     ...renderOpening(rules, options),
     ...renderForgetting(script.sql),
-    ...(options.createLedger ? [renderCreateLedger(rules.schema)] : []),
+    ...(options.createLedger ? renderCreateLedger(rules) : []),
     renderLedgerCheck(script, rules.schema),
   ];
   const head = `${before.join(";\n")};\n`;

@@ -1,5 +1,6 @@
 import type { LedgerRow } from "../../core/history.ts";
-import { LEDGER_CHANGED, ledgerName } from "../../core/transaction.ts";
+import { ledgerName } from "../../core/ledger.ts";
+import { LEDGER_CHANGED } from "../../core/transaction.ts";
 import { type Client, sqlState } from "./connect.ts";
 
 /** Reads ledgers in one round trip; each answer's rows are in the order in which they were started. */

@@ -3,11 +3,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../core/errors.ts";
 import { renderInitSql } from "../../core/initSql.ts";
-import { indexOfPosition, locate } from "../../core/locate.ts";
 import { requireSound } from "../../core/service.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
-import { parseSql } from "../parser.ts";
-import { type Client, sqlState, withConnection } from "../postgres/connect.ts";
+import { withConnection } from "../postgres/connect.ts";
+import { runScript } from "../postgres/runScript.ts";
 import { readServices } from "../workspace.ts";
 import { loginUrl } from "./embedded.ts";
 import type { ServerPlace } from "./place.ts";
@@ -43,38 +42,12 @@ export async function runInitSql(place: ServerPlace, by: string): Promise<void> 
   await withConnection(loginUrl(place.port, DEFAULT_LOGIN.database), async (client) => {
     // Two at once would both find a schema missing and both create it.
     await client.query("SELECT pg_advisory_lock(hashtext('schemata init.sql'))");
-    await runScript(client, sql);
+    await runScript(client, sql, {
+      file: FILE,
+      fix: `correct ${FILE} (schemata init-sql --write makes it anew), then make start-db`,
+    });
   });
   rememberDone(place, mark(file ?? "", by));
-}
-
-/** Statement by statement, as psql does in the container: not every statement may run in a transaction. */
-async function runScript(client: Client, sql: string): Promise<void> {
-  const parsed = await parseSql(sql);
-  if (!parsed.ok) {
-    const { message, offset } = parsed.error;
-    return failAt(sql, offset, message, "it is read as plain SQL; psql's commands with a backslash are none");
-  }
-  for (const { start, end } of parsed.statements) {
-    const text = sql.slice(start, end);
-    try {
-      await client.query(text);
-    } catch (error) {
-      const position = Number((error as { position?: string }).position ?? 1);
-      const message = `${error instanceof Error ? error.message : error} (SQLSTATE ${sqlState(error) ?? "unknown"})`;
-      const why = `the statement\n${text.split("\n").slice(0, 6).join("\n")}`;
-      failAt(sql, start + indexOfPosition(text, position), message, why);
-    }
-  }
-}
-
-function failAt(sql: string, offset: number, message: string, why: string): never {
-  const { line, column } = locate(sql, offset);
-  return fail({
-    fact: `${FILE}:${line}:${column}: ${message}`,
-    why,
-    fix: `correct ${FILE} (schemata init-sql --write makes it anew), then make start-db`,
-  });
 }
 
 function readFile(root: string): string | undefined {

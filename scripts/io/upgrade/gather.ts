@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { type Failure, failureOf, SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow, type Migration } from "../../core/history.ts";
+import { ledgerName } from "../../core/ledger.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
 import { quoteIdent } from "../../core/sql.ts";
-import { ledgerName } from "../../core/transaction.ts";
 import { tolerantChecksums } from "../checksum.ts";
 import type { Client } from "../postgres/connect.ts";
 import { readSchemaFacts, type SchemaFacts } from "../postgres/facts.ts";
@@ -79,6 +79,7 @@ async function gatherSome(
       schemaExists: facts !== undefined,
       ledgerColumns: facts?.ledgerColumns,
       occupied: facts?.occupied ?? false,
+      owner: facts?.owner ?? "absent",
       ...(problem ? { problem } : {}),
     };
   });

@@ -137,10 +137,14 @@ export async function renderUpgradeSql({ run }: PreparedUpgrade, options: Upgrad
 }
 
 /** The state that every transaction of a service begins with. */
-export function makeRules({ service }: ServicePlan, { lockWait, lockTimeout }: UpgradeOptions): SessionRules {
+export function makeRules(
+  { service, role }: ServicePlan,
+  { lockWait, lockTimeout }: UpgradeOptions,
+): SessionRules {
   return {
     schema: service.schema,
     searchPathTail: [],
+    role,
     applicationName: `schemata ${service.name}`,
     lockWait,
     lockTimeout,

@@ -2,35 +2,43 @@ import { parse } from "libpg-query";
 import { describe, expect, test } from "vitest";
 import { renderInitSql } from "../../../scripts/core/initSql.ts";
 
-/** The statements that Postgres' own parser sees, as the schemas they create. */
-async function createdSchemas(sql: string): Promise<string[]> {
+/** The schemas created by the statements that Postgres' own parser sees, and the kinds of all statements. */
+async function readStatements(sql: string): Promise<{ schemas: string[]; kinds: Set<string> }> {
   const { stmts = [] } = await parse(sql);
-  return stmts.map(({ stmt }) => {
-    if (!stmt || !("CreateSchemaStmt" in stmt)) throw new Error(`not CREATE SCHEMA: ${JSON.stringify(stmt)}`);
-    expect(stmt.CreateSchemaStmt.if_not_exists).toBe(true);
-    return stmt.CreateSchemaStmt.schemaname ?? "";
-  });
+  const nodes = stmts.flatMap(({ stmt }) => (stmt ? [stmt] : []));
+  return {
+    schemas: nodes.flatMap((node) =>
+      "CreateSchemaStmt" in node && node.CreateSchemaStmt.if_not_exists
+        ? [node.CreateSchemaStmt.schemaname ?? ""]
+        : [],
+    ),
+    kinds: new Set(nodes.flatMap((node) => Object.keys(node))),
+  };
 }
 
 describe("renderInitSql", () => {
-  test("makes every service's schema, sorted by service", () => {
+  test("makes every service's schema and roles, sorted by service", async () => {
     const services = [
       { name: "billing", schema: "billing" },
       { name: "auth", schema: "accounts" },
     ];
-    expect(renderInitSql(services)).toMatchInlineSnapshot(`
-      "-- What every service needs in the shared database before its first migration.
-      -- Runs whenever the server starts, so every statement must bear being run again.
-      -- Generated from services/: schemata init-sql --write
+    const sql = renderInitSql(services);
+    expect((await readStatements(sql)).schemas).toEqual(["accounts", "billing"]);
+    expect(sql.slice(sql.indexOf("-- auth"), sql.indexOf("-- billing"))).toMatchInlineSnapshot(`
+      "-- auth
+      DO $$ BEGIN CREATE ROLE "accounts_owner" NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+      DO $$ BEGIN CREATE ROLE "accounts_app" NOLOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+      GRANT "accounts_owner", "accounts_app" TO CURRENT_USER;
+      CREATE SCHEMA IF NOT EXISTS "accounts" AUTHORIZATION "accounts_owner";
+      ALTER SCHEMA "accounts" OWNER TO "accounts_owner";
+      REVOKE ALL ON SCHEMA "accounts" FROM PUBLIC;
+      GRANT USAGE ON SCHEMA "accounts" TO "accounts_app";
+      ALTER DEFAULT PRIVILEGES FOR ROLE "accounts_owner" IN SCHEMA "accounts" GRANT SELECT, INSERT, UPDATE, DELETE ON TABLES TO "accounts_app";
+      ALTER DEFAULT PRIVILEGES FOR ROLE "accounts_owner" IN SCHEMA "accounts" GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO "accounts_app";
 
-      -- auth
-      CREATE SCHEMA IF NOT EXISTS "accounts";
-
-      -- billing
-      CREATE SCHEMA IF NOT EXISTS "billing";
       "
     `);
-    expect(renderInitSql(services.toReversed())).toBe(renderInitSql(services));
+    expect(renderInitSql(services.toReversed())).toBe(sql);
   });
 
   test("hostile names stay names: Postgres sees one statement each, and nothing beside", async () => {
@@ -50,10 +58,19 @@ describe("renderInitSql", () => {
       name: `s${index}\nDROP SCHEMA public; ${schema}`,
       schema,
     }));
-    expect(await createdSchemas(renderInitSql(services))).toEqual(hostile);
+    const { schemas, kinds } = await readStatements(renderInitSql(services));
+    expect(schemas).toEqual(hostile);
+    expect([...kinds].sort()).toEqual([
+      "AlterDefaultPrivilegesStmt",
+      "AlterOwnerStmt",
+      "CreateSchemaStmt",
+      "DoStmt",
+      "GrantRoleStmt",
+      "GrantStmt",
+    ]);
   });
 
-  test("no service, no statement", async () => {
-    expect(await createdSchemas(renderInitSql([]))).toEqual([]);
+  test("no service, no schema", async () => {
+    expect((await readStatements(renderInitSql([]))).schemas).toEqual([]);
   });
 });
