@@ -3,7 +3,7 @@ import { withClient } from "../support/catalog.ts";
 import { EVERYDAY } from "../support/histories/everyday.ts";
 import { readCurrent, readOutcome, upgradeWithOurs } from "../support/interchange.ts";
 import { createDatabase, MAJORS, testServer } from "../support/postgres.ts";
-import { deployWithPrisma } from "../support/prismaCli.ts";
+import { applyWithEngine } from "../support/prismaCli.ts";
 import { makeWorkspace } from "../support/workspace.ts";
 
 test.each(MAJORS)(
@@ -12,7 +12,8 @@ test.each(MAJORS)(
     const server = await testServer(major);
     const [stockUrl, ourUrl] = await Promise.all([createDatabase(server), createDatabase(server)]);
     const workspace = makeWorkspace({ shop: { migrations: EVERYDAY } });
-    await deployWithPrisma({ workspace, service: "shop", databaseUrl: stockUrl });
+    const applied = await applyWithEngine({ workspace, service: "shop", databaseUrl: stockUrl });
+    expect(applied).toEqual({ status: 0, output: Object.keys(EVERYDAY).join("\n") });
     expect(await upgradeWithOurs("shop", { workspace, databaseUrl: ourUrl })).toEqual(Object.keys(EVERYDAY));
 
     const [stock, ours] = await Promise.all(
@@ -27,7 +28,10 @@ test.each(MAJORS)(
       edited: [],
     });
     workspace.writeMigration("shop", "z_one_more", 'CREATE TABLE "More" ();');
-    expect(await deployWithPrisma({ workspace, service: "shop", databaseUrl: ourUrl })).toMatch("z_one_more");
+    expect(await applyWithEngine({ workspace, service: "shop", databaseUrl: ourUrl })).toEqual({
+      status: 0,
+      output: "z_one_more",
+    });
     expect(await upgradeWithOurs("shop", { workspace, databaseUrl: stockUrl })).toEqual(["z_one_more"]);
   },
 );
