@@ -6,6 +6,7 @@ MAKEFLAGS += --no-print-directory
 BIN := node_modules/.bin
 SCHEMATA := node dist/cli.js
 APP := $(if $(app),--app "$(app)")
+TO := $(if $(to),--to="$(to)")
 INSTALLED := node_modules/.package-lock.json
 OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
 BENCH_TOOLS := bench/node_modules/.package-lock.json
@@ -46,12 +47,15 @@ reset-db: build ## delete all data and start empty: [yes=1]
 init.sql: build $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head current history
+.PHONY: revision upgrade-head upgrade current history
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision $(APP) -m "$$m" $(if $(empty),--empty) $(foreach one,$(rename),--rename "$(one)")
 
 upgrade-head: build ## bring one service, or all, to head: [app=billing]
 	@$(SCHEMATA) upgrade-head $(APP)
+
+upgrade: build ## bring one service to a point: app=billing to=+1
+	@$(SCHEMATA) upgrade $(APP) $(TO)
 
 current: build ## where each service stands: [app=billing]
 	@$(SCHEMATA) current $(APP)

@@ -1,4 +1,5 @@
 import type { Argv } from "yargs";
+import { EXIT, fail } from "./core/errors.ts";
 
 /** `--app`, once or more; none means all services. */
 export function appsOption(yargs: Argv) {
@@ -17,6 +18,29 @@ export function jsonOption<T>(yargs: Argv<T>) {
 /** `--app`, one service; its absence is reported with the list of services, not by yargs. */
 export function serviceOption(yargs: Argv) {
   return yargs.option("app", { type: "string", describe: "The service" });
+}
+
+/** How far to go, as a positional and as `--to`, which make and scripts find easier to pass. */
+export function targetOption<T>(yargs: Argv<T>, describe: string) {
+  return yargs
+    .positional("target", { type: "string", describe })
+    .option("to", { type: "string", describe: "The same" });
+}
+
+/** The target, however it was given. */
+export function readTarget({
+  target,
+  to,
+}: {
+  target: string | undefined;
+  to: string | undefined;
+}): string | undefined {
+  if (target === undefined || to === undefined || target === to) return target ?? to;
+  return fail({
+    fact: `Both "${target}" and --to "${to}" say how far to go`,
+    fix: "leave one of them out",
+    status: EXIT.usage,
+  });
 }
 
 /** What is passed on to the Prisma CLI as it stands. */

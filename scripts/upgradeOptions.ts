@@ -2,14 +2,9 @@ import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
 import type { UpgradeOptions } from "./io/upgrade/options.ts";
 
-/** The options of every verb that applies migrations; durations in seconds, as people write them. */
-export function upgradeOptions<T>(yargs: Argv<T>) {
+/** The options of every verb that applies or undoes migrations; durations in seconds, as people write them. */
+export function lockOptions<T>(yargs: Argv<T>) {
   return yargs
-    .option("jobs", {
-      type: "number",
-      default: availableParallelism(),
-      describe: "Services at once, each on its own connection",
-    })
     .option("lock-wait", {
       type: "number",
       default: 60,
@@ -26,21 +21,34 @@ export function upgradeOptions<T>(yargs: Argv<T>) {
       describe: "How often to try again after a lock timeout or a deadlock",
     })
     .check((options) => {
-      const { jobs, retries } = options;
-      const whole = (name: string, value: number, least: number) => {
-        if (!Number.isInteger(value) || value < least)
-          throw new Error(`--${name} wants a whole number from ${least}`);
-      };
-      const seconds = (name: string, value: number) => {
-        if (!(value >= 0 && value < 86_400))
-          throw new Error(`--${name} wants a number of seconds from 0 to 86400`);
-      };
-      whole("jobs", jobs, 1);
-      whole("retries", retries, 0);
-      seconds("lock-wait", options["lock-wait"]);
-      seconds("lock-timeout", options["lock-timeout"]);
+      requireWhole("retries", options.retries, 0);
+      requireSeconds("lock-wait", options["lock-wait"]);
+      requireSeconds("lock-timeout", options["lock-timeout"]);
       return true;
     });
+}
+
+/** {@link lockOptions} and `--jobs`, for several services. */
+export function upgradeOptions<T>(yargs: Argv<T>) {
+  return lockOptions(yargs)
+    .option("jobs", {
+      type: "number",
+      default: availableParallelism(),
+      describe: "Services at once, each on its own connection",
+    })
+    .check(({ jobs }) => {
+      requireWhole("jobs", jobs, 1);
+      return true;
+    });
+}
+
+function requireWhole(name: string, value: number, least: number): void {
+  if (!Number.isInteger(value) || value < least)
+    throw new Error(`--${name} wants a whole number from ${least}`);
+}
+
+function requireSeconds(name: string, value: number): void {
+  if (!(value >= 0 && value < 86_400)) throw new Error(`--${name} wants a number of seconds from 0 to 86400`);
 }
 
 /** The same in milliseconds. */

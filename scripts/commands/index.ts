@@ -7,6 +7,7 @@ type Load = () => Promise<{ default: Command<any> }>;
 export const VERBS: Readonly<Record<string, Load>> = {
   revision: () => import("./revision.ts"),
   "upgrade-head": () => import("./upgrade-head.ts"),
+  upgrade: () => import("./upgrade.ts"),
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
   "start-db": () => import("./start-db.ts"),
