@@ -12,6 +12,7 @@ import { connectTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
 import { SCRIPT_BREAK } from "./scriptBreak.ts";
 import { RAW_TYPES, readingOf } from "./values.ts";
+import { hideForeign, type Visibility } from "./visibility.ts";
 
 /** A little longer than the engine waits, so that its own message comes first and no wait outlives it by much. */
 const LOCK_WAIT_MS = 11_000;
@@ -20,8 +21,7 @@ export interface AdapterOptions {
   target: Target;
   /** Leave out the advisory lock, as PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK asks. */
   withoutLock?: boolean;
-  /** The database holds what a history made and no ledger counts: the engine shall see none. */
-  withoutLedger?: boolean;
+  visibility: Visibility;
   /** Answers of the catalog kept from one query to the next; whoever passes it knows that nothing changes meanwhile. */
   memory?: Map<string, SqlResultSet>;
   dispose(): Promise<void>;
@@ -58,9 +58,9 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
   };
   const readRows = async ({ sql, args }: SqlQuery): Promise<SqlResultSet> => {
     if (isLockRequest(sql)) await takeLock(client, options);
-    if (options.withoutLedger && sql.includes(`"${LEDGER_TABLE}"`)) throw ledgerMissing();
+    if (options.visibility.withoutLedger && sql.includes(`"${LEDGER_TABLE}"`)) throw ledgerMissing();
     const result = await client.query({ text: sql, values: args, rowMode: "array", types: RAW_TYPES });
-    return hideLedgers(toResultSet(result), options);
+    return hideForeign(toResultSet(result), options.visibility);
   };
   return {
     provider: "postgres",
@@ -143,23 +143,6 @@ function toResultSet(result: pg.QueryArrayResult): SqlResultSet {
     columnTypes: readings.map(([type]) => type),
     rows: rows.map((row) => row.map((value, index) => (value === null ? null : readings[index]?.[1](value)))),
   };
-}
-
-/**
- * With several schemas listed the engine takes a ledger in any of them for its own, and fails where its own is not
- * there yet; and it refuses to start a history while any of them holds a table. So of others it sees no ledger, and
- * when it asks whether the database is empty (`table_namespace` is in that answer only), nothing.
- */
-function hideLedgers(result: SqlResultSet, { target, withoutLedger }: AdapterOptions): SqlResultSet {
-  const [table, schema, emptiness] = ["table_name", "namespace", "table_namespace"].map((name) =>
-    result.columnNames.indexOf(name),
-  ) as [number, number, number];
-  const keep = (row: unknown[]): boolean => {
-    if (emptiness !== -1) return row[emptiness] === target.schema;
-    return row[table] !== LEDGER_TABLE || (!withoutLedger && row[schema] === target.schema);
-  };
-  const concerned = table !== -1 && (schema !== -1 || emptiness !== -1);
-  return concerned ? { ...result, rows: result.rows.filter(keep) } : result;
 }
 
 function ledgerMissing(): DriverAdapterError {

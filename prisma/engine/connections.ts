@@ -5,11 +5,13 @@ import {
   type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
-import { makeAdapter, openSession, pinSearchPath } from "./adapter.ts";
+import type { Externals } from "../../scripts/core/externals.ts";
+import { type AdapterOptions, makeAdapter, openSession, pinSearchPath } from "./adapter.ts";
 import { parseTarget, type Target } from "./connection.ts";
 import { toAdapterError, toUserFacingError, type UserFacingError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
 import { readingOf } from "./values.ts";
+import { showRepeated, type Visibility } from "./visibility.ts";
 
 /** What an engine connects through. Freeing an engine closes nothing: whoever made this disposes of it. */
 export interface Connections {
@@ -17,6 +19,8 @@ export interface Connections {
   factory: object;
   /** Why the database could not be connected to, with Prisma's number, which the engine itself does not give. */
   refusal(): UserFacingError | undefined;
+  /** Lets the engine see what schema files repeat of other services; everything else of theirs is hidden from it. */
+  show(schemaFiles: readonly string[], more?: Partial<Externals>): void;
   /** Closes every connection and drops the shadow databases that are still there; may be called again. */
   dispose(): Promise<void>;
 }
@@ -34,9 +38,10 @@ export function liveConnections({
   withoutLock = false,
 }: LiveConnectionsOptions): Connections {
   const target = parseTarget(url);
-  return track(target, (keep) => ({
-    connect: () => keep(() => openLive(target, { withoutLock })),
-    connectToShadowDb: () => keep(() => openShadow(target, shadowDatabaseUrl)),
+  const visibility = seeOnly(target.schema);
+  return track(visibility, target, (keep) => ({
+    connect: () => keep(() => openLive({ target, visibility, withoutLock })),
+    connectToShadowDb: () => keep(() => openShadow({ target, visibility, shadowDatabaseUrl })),
   }));
 }
 
@@ -47,6 +52,7 @@ export function liveConnections({
  */
 export function keptConnections(url: string, lent?: pg.Client): Connections & { forget(): void } {
   const target = parseTarget(url);
+  const visibility = { ...seeOnly(target.schema), withoutLedger: true };
   const memory = new Map<string, SqlResultSet>();
   let opened: Promise<pg.Client> | undefined;
   const ownClient = () => {
@@ -56,9 +62,9 @@ export function keptConnections(url: string, lent?: pg.Client): Connections & { 
   const share = async (): Promise<SqlDriverAdapter> => {
     if (lent) await pinSearchPath(lent, target.schema);
     const client = lent ?? (await ownClient());
-    return makeAdapter(client, { target, memory, withoutLedger: true, dispose: async () => {} });
+    return makeAdapter(client, { target, memory, visibility, dispose: async () => {} });
   };
-  const connections = track(target, () => ({ connect: share, connectToShadowDb: share }));
+  const connections = track(visibility, target, () => ({ connect: share, connectToShadowDb: share }));
   return {
     ...connections,
     forget: () => memory.clear(),
@@ -72,7 +78,7 @@ export function keptConnections(url: string, lent?: pg.Client): Connections & { 
 
 /** No database at all: an engine on it compares schema files with each other. */
 export function offlineConnections(): Connections {
-  return track(undefined, () => ({
+  return track(seeOnly("public"), undefined, () => ({
     connect: async () => offlineAdapter(),
     connectToShadowDb: async () => offlineAdapter(),
   }));
@@ -86,7 +92,11 @@ interface Doors {
 }
 
 /** Each adapter is disposed of once, by the engine or at the end, the latest first. */
-function track(target: Target | undefined, makeDoors: (keep: Keep) => Doors): Connections {
+function track(
+  visibility: Visibility,
+  target: Target | undefined,
+  makeDoors: (keep: Keep) => Doors,
+): Connections {
   const open = new Set<Promise<SqlDriverAdapter>>();
   let closing = false;
   let refusal: UserFacingError | undefined;
@@ -122,6 +132,7 @@ function track(target: Target | undefined, makeDoors: (keep: Keep) => Doors): Co
       connect,
     }),
     refusal: () => refusal,
+    show: (schemaFiles, more) => showRepeated(visibility, schemaFiles, more),
     async dispose() {
       closing = true;
       for (const opened of [...open].reverse()) {
@@ -132,9 +143,13 @@ function track(target: Target | undefined, makeDoors: (keep: Keep) => Doors): Co
   };
 }
 
-async function openLive(target: Target, options: { withoutLock: boolean }): Promise<SqlDriverAdapter> {
-  const client = await openSession(target);
-  return makeAdapter(client, { target, ...options, dispose: () => client.end() });
+function seeOnly(own: string): Visibility {
+  return { own, tables: new Set(), enums: new Set(), withoutLedger: false };
+}
+
+async function openLive(options: Omit<AdapterOptions, "dispose">): Promise<SqlDriverAdapter> {
+  const client = await openSession(options.target);
+  return makeAdapter(client, { ...options, dispose: () => client.end() });
 }
 
 /** While it is built, an engine asks whether its schema exists and which server this is; nothing more. */

@@ -68,6 +68,7 @@ async function serve(): Promise<void> {
     if (!request) continue;
     try {
       engines ??= makeEngines(parseArguments(argv));
+      engines.show(request);
       const result = await answer(await engines.forRequest(request), request);
       send({ id: request.id, result: result ?? {} });
     } catch (error) {
@@ -76,6 +77,15 @@ async function serve(): Promise<void> {
     }
   }
   await leave();
+}
+
+/** The schema files of a request, whichever of its parameters holds them. */
+function filesIn(params: Request["params"] = {}): { content: string }[] {
+  const holders = [params.schema, params.from, params.to] as (
+    | { files?: { content: string }[] }
+    | undefined
+  )[];
+  return holders.flatMap((holder) => holder?.files ?? []);
 }
 
 /** Answers of the CLI to our own requests have no method. */
@@ -93,6 +103,8 @@ interface Engines {
   forRequest(request: Request): Promise<SchemaEngine>;
   /** An engine was made: whatever fails now fails within a request. */
   isOpen(): boolean;
+  /** Lets the engine see what the request's schema files repeat of other services. */
+  show(request: Request): void;
   /** Why the database could not be connected to. */
   refusal(): UserFacingError | undefined;
   dispose(): Promise<void>;
@@ -101,9 +113,11 @@ interface Engines {
 /** One engine on the database and one without, each made when a request first needs it. */
 function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
   const made = new Map<"live" | "offline", { connections: Connections; engine: Promise<SchemaEngine> }>();
+  const shown = new Set(datamodels.map(([, content]) => content));
   let open = false;
   const make = (kind: "live" | "offline") => {
     const connections = kind === "live" ? connectLive(datasource) : offlineConnections();
+    connections.show([...shown]);
     const engine = newEngine(datamodels, connections);
     engine.then(
       () => {
@@ -120,6 +134,10 @@ function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
       return made.get(kind)?.engine ?? make(kind);
     },
     isOpen: () => open,
+    show: ({ params }) => {
+      for (const { content } of filesIn(params)) shown.add(content);
+      for (const { connections } of made.values()) connections.show([...shown]);
+    },
     refusal: () => made.get("live")?.connections.refusal(),
     dispose: async () => {
       await Promise.all([...made.values()].map(({ connections }) => connections.dispose()));

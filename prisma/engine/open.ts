@@ -73,6 +73,10 @@ export async function openEngine({
     externalTables: [...(external.tables ?? [])],
     externalEnums: [...(external.enums ?? [])],
   };
+  connections.show(
+    files.map(({ content }) => content),
+    { tables: filters.externalTables, enums: filters.externalEnums },
+  );
   const call = async <T>(work: () => Promise<T>): Promise<T> => {
     if (!client) connections.forget();
     try {

@@ -6,26 +6,37 @@ import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { makeAdapter, openSession } from "./adapter.ts";
 import { connectTarget, onDatabase, parseTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
+import type { Visibility } from "./visibility.ts";
 
 const PREFIX = "prisma_migrate_shadow_db_";
 /** Between its creation and the first connection a shadow database looks abandoned. */
 const ORPHAN_AGE_MS = 10 * 60_000;
 
+export interface ShadowOptions {
+  target: Target;
+  shadowDatabaseUrl?: string | undefined;
+  visibility: Visibility;
+}
+
 /**
  * Opens an empty database for replaying a history, with the target's search path: the one that `shadowDatabaseUrl`
  * names, emptied first, or one made beside the target that is dropped with the adapter.
  */
-export async function openShadow(target: Target, shadowDatabaseUrl?: string): Promise<SqlDriverAdapter> {
+export async function openShadow({
+  target,
+  shadowDatabaseUrl,
+  visibility,
+}: ShadowOptions): Promise<SqlDriverAdapter> {
   try {
     return shadowDatabaseUrl === undefined
-      ? await createShadow(target)
-      : await borrowShadow(target, { ...parseTarget(shadowDatabaseUrl), schema: target.schema });
+      ? await createShadow(target, visibility)
+      : await borrowShadow(target, { ...parseTarget(shadowDatabaseUrl), schema: target.schema }, visibility);
   } catch (error) {
     throw error instanceof DriverAdapterError ? error : toAdapterError(error, target);
   }
 }
 
-async function createShadow(target: Target): Promise<SqlDriverAdapter> {
+async function createShadow(target: Target, visibility: Visibility): Promise<SqlDriverAdapter> {
   const name = `${PREFIX}${Date.now().toString(36)}_${randomBytes(8).toString("hex")}`;
   const admin = await connectTarget(target);
   const shadow = onDatabase(target, name);
@@ -39,7 +50,7 @@ async function createShadow(target: Target): Promise<SqlDriverAdapter> {
   try {
     await createDatabase(admin, name);
     client = await openSession(shadow);
-    return makeAdapter(client, { target: shadow, dispose });
+    return makeAdapter(client, { target: shadow, visibility, dispose });
   } catch (error) {
     await dispose().catch(() => {});
     throw error;
@@ -85,7 +96,11 @@ function isOld(name: string): boolean {
   return time !== undefined && Date.now() - Number.parseInt(time, 36) > ORPHAN_AGE_MS;
 }
 
-async function borrowShadow(target: Target, shadow: Target): Promise<SqlDriverAdapter> {
+async function borrowShadow(
+  target: Target,
+  shadow: Target,
+  visibility: Visibility,
+): Promise<SqlDriverAdapter> {
   const client = await openSession(shadow);
   try {
     if ((await identify(client)) === (await identifyTarget(target))) {
@@ -96,7 +111,12 @@ async function borrowShadow(target: Target, shadow: Target): Promise<SqlDriverAd
     // One replay at a time; the lock ends with the connection.
     await client.query("SELECT pg_advisory_lock($1)", [PRISMA_LOCK]);
     await emptyDatabase(client, shadow.schema);
-    return makeAdapter(client, { target: shadow, withoutLock: true, dispose: () => client.end() });
+    return makeAdapter(client, {
+      target: shadow,
+      visibility,
+      withoutLock: true,
+      dispose: () => client.end(),
+    });
   } catch (error) {
     await client.end().catch(() => {});
     throw error;

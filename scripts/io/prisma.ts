@@ -67,6 +67,8 @@ async function spawnPrisma(call: PrismaCall, stdio: Options): Promise<PrismaOutp
     extendEnv: false,
     reject: false,
     cancelSignal: signal,
+    // Else execa would hand the signal that ended the child to this process, which still has to say how it went.
+    cleanup: false,
     ...stdio,
   });
   if (result.failed && result.exitCode === undefined && !signal.aborted && result.signal === undefined) {

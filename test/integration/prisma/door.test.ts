@@ -4,12 +4,15 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import pg from "pg";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { quoteIdent } from "../../../scripts/core/sql.ts";
 import { bareEnvironment, toolFolder } from "../../support/cli.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { runPrisma } from "../../support/prismaCli.ts";
 import { makeWorkspace } from "../../support/workspace.ts";
+
+// Each call of the stock CLI costs seconds on a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 const USER = `model User {\n  id Int @id\n  email String @unique\n  @@schema("auth")\n}\n`;
 const INIT = `CREATE TABLE "User" ("id" INTEGER NOT NULL, "email" TEXT NOT NULL, CONSTRAINT "User_pkey" PRIMARY KEY ("id"));\nCREATE UNIQUE INDEX "User_email_key" ON "User"("email");\n`;

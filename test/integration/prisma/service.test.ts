@@ -2,10 +2,13 @@ import { cpSync, existsSync, readFileSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import pg from "pg";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test, vi } from "vitest";
 import { bareEnvironment, runCli, spawnCli, toolFolder } from "../../support/cli.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { CHECKOUT, makeWorkspace, type TestWorkspace } from "../../support/workspace.ts";
+
+// Each call of the stock CLI costs seconds on a busy machine.
+vi.setConfig({ testTimeout: 240_000 });
 
 const ONE_LINE = readFileSync(join(CHECKOUT, "services/auth/prisma.config.ts"), "utf8");
 const USERS = `model User {\n  id Int @id\n  email String @unique\n  @@map("users")\n  @@schema("auth")\n}\n`;
@@ -121,6 +124,14 @@ describe("a service that refers to another's table", () => {
         `INSERT INTO auth.users VALUES (1, 'kept'); INSERT INTO billing."Invoice" VALUES (1, 1)`,
       );
       expect((await plainPrisma(workspace, "billing", "migrate", "reset", "--force")).exitCode).toBe(0);
+      const pushed = await plainPrisma(workspace, "billing", "db", "push", "--accept-data-loss");
+      expect([pushed.exitCode, pushed.all]).toEqual([0, expect.stringContaining("already in sync")]);
+      const pulled = await plainPrisma(workspace, "billing", "db", "pull", "--print");
+      expect(pulled.all).toMatch(/model Invoice[\s\S]*user +User +@relation/);
+      expect(pulled.all).not.toContain("mood");
+      expect((await client.query("SELECT to_regclass('auth.moods')::text AS found")).rows).toEqual([
+        { found: "auth.moods" },
+      ]);
       expect((await client.query("SELECT email FROM auth.users")).rows).toEqual([{ email: "kept" }]);
       expect((await client.query(`SELECT * FROM billing."Invoice"`)).rows).toEqual([]);
       expect((await client.query("SELECT count(*)::int AS n FROM auth._prisma_migrations")).rows).toEqual([

@@ -1,0 +1,71 @@
+import type { SqlResultSet } from "@prisma/driver-adapter-utils";
+import { type Externals, parseExternals } from "../../scripts/core/externals.ts";
+import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
+
+/**
+ * What an engine may see. Of the schemas that a service lists after its own, only the tables and enums that its schema
+ * file repeats: the rest belongs to other services, and the engine would take it for its own, to be dropped.
+ */
+export interface Visibility {
+  /** The service's own schema, all of which is seen. */
+  own: string;
+  /** As `schema.table`. */
+  tables: Set<string>;
+  /** As `schema.enum`. */
+  enums: Set<string>;
+  /** The own schema's ledger is hidden too. */
+  withoutLedger: boolean;
+}
+
+/** Shows what schema files repeat of other services, beside what is shown already. */
+export function showRepeated(
+  visibility: Visibility,
+  contents: readonly string[],
+  more?: Partial<Externals>,
+): void {
+  for (const { tables = [], enums = [] } of [
+    ...contents.map((text) => parseExternals(text, visibility.own)),
+    more ?? {},
+  ]) {
+    for (const table of tables) visibility.tables.add(table);
+    for (const name of enums) visibility.enums.add(name);
+  }
+}
+
+/**
+ * An answer of the catalog without what is not to be seen. The engine's queries are told apart by their columns: all
+ * name the schema `namespace`, but for the one that asks whether the database is empty, which says `table_namespace`.
+ */
+export function hideForeign(result: SqlResultSet, visibility: Visibility): SqlResultSet {
+  const { columnNames } = result;
+  if (!columnNames.includes("namespace") && !columnNames.includes("table_namespace")) return result;
+  const rows = result.rows.filter((row) => {
+    const cell = (name: string): unknown => row[columnNames.indexOf(name)];
+    return columnNames.includes("table_namespace")
+      ? cell("table_namespace") === visibility.own
+      : isVisible(columnNames, cell, visibility);
+  });
+  return { ...result, rows };
+}
+
+function isVisible(
+  columns: readonly string[],
+  cell: (name: string) => unknown,
+  visibility: Visibility,
+): boolean {
+  const { own, tables, enums, withoutLedger } = visibility;
+  const isSeen = (schema: unknown, table: unknown) => schema === own || tables.has(`${schema}.${table}`);
+  const schema = cell("namespace");
+  if (columns.includes("table_name")) {
+    const table = cell("table_name");
+    if (table === LEDGER_TABLE && (withoutLedger || schema !== own)) return false;
+    // A foreign key to a table that is not seen would fail the whole reading.
+    const toSeen =
+      !columns.includes("parent_table") || isSeen(cell("referenced_schema_name"), cell("parent_table"));
+    return toSeen && isSeen(schema, table);
+  }
+  if (schema === own) return true;
+  if (columns.includes("value")) return enums.has(`${schema}.${cell("name")}`);
+  // Sequences only explain the defaults of columns that are seen.
+  return columns.includes("sequence_name");
+}
