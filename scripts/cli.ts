@@ -7,6 +7,8 @@ import { hideBin, Parser } from "yargs/helpers";
 import type { Command, Context } from "./command.ts";
 import { VERBS } from "./commands/index.ts";
 import { EXIT, fail, maskPasswords, renderError, SchemataError } from "./core/errors.ts";
+import { type DeclaredOptions, normalizeFlags, readOptionVariables } from "./core/optionVariables.ts";
+import { nearestName } from "./core/service.ts";
 import { parseSettings, type Settings } from "./core/settings.ts";
 
 // The only file that reads argv, the environment and the terminal, and the only error boundary.
@@ -19,11 +21,13 @@ const live: string[] = [];
 process.exitCode = await main().catch(report);
 
 async function main(): Promise<number> {
-  const verb = VERBS[argv[0] ?? ""] ? argv[0] : undefined;
+  const verb = findVerb();
   // One verb's options are enough to run it; help and misspellings want them all.
   const names = verb ? [verb] : Object.keys(VERBS);
   const commands = await Promise.all(names.map(async (name) => ({ name, ...(await load(name)) })));
   let status: number = EXIT.done;
+  loadEnvironment();
+  const { args, preset, valued } = readArguments(verb === undefined ? undefined : commands[0]);
   const parser = yargs()
     .scriptName("schemata")
     .usage(
@@ -33,24 +37,19 @@ async function main(): Promise<number> {
       type: "string",
       describe: "The workspace: the folder that holds services/",
       global: true,
+      requiresArg: true,
     })
-    .env("SCHEMATA")
+    .config(preset)
     .strict()
     .demandCommand(1, "Which verb?")
-    .recommendCommands()
     .version(false)
     .help()
     .wrap(Math.min(110, process.stdout.columns ?? 110))
     .exitProcess(false)
     .fail((message, error) => {
-      throw (
-        error ??
-        new SchemataError({
-          fact: message,
-          fix: `schemata ${verb ?? ""} --help`.replace("  ", " "),
-          status: EXIT.usage,
-        })
-      );
+      // Without a message it comes from a verb at work, not from the arguments.
+      if (!message || error instanceof SchemataError) throw error;
+      throw usageError(message, verb);
     });
   for (const { name, ...command } of commands) {
     parser.command({
@@ -58,15 +57,59 @@ async function main(): Promise<number> {
       describe: command.describe,
       builder: (own: Argv) => {
         for (const [example, meaning] of command.examples ?? []) own.example(example, meaning);
-        return command.options(own);
+        return command.options(own).requiresArg(valued);
       },
       handler: async (options) => {
         status = await command.run(options, makeContext());
       },
     });
   }
-  await parser.parseAsync(argv);
+  await parser.parseAsync(args);
   return status;
+}
+
+/** The first word that is no option's; `schemata --root DIR current` is common in scripts. */
+function findVerb(): string | undefined {
+  const [word] = Parser(argv, { string: ["root"], boolean: ["help"] })._.map(String);
+  if (word === undefined || Object.hasOwn(VERBS, word)) return word;
+  const nearest = nearestName(word, Object.keys(VERBS));
+  return fail({
+    fact: `There is no verb "${word}"`,
+    fix: nearest === undefined ? "schemata --help lists them" : `schemata ${nearest}`,
+    status: EXIT.usage,
+  });
+}
+
+function usageError(fact: string, verb: string | undefined): SchemataError {
+  const fix = ["schemata", verb, "--help"].filter(Boolean).join(" ");
+  return new SchemataError({ fact, fix, status: EXIT.usage });
+}
+
+/** The arguments as the parser wants them, and what stands in the environment in their stead. */
+function readArguments(command: ({ name: string } & Command) | undefined) {
+  if (!command) return { args: argv, preset: {}, valued: [] };
+  const declared = declareOptions(command);
+  const { args, problems } = normalizeFlags(argv, declared.flags);
+  const variables = readOptionVariables(process.env, declared);
+  const wrong = [...problems, ...variables.problems];
+  if (wrong.length > 0) throw usageError(wrong.join("\n"), command.name);
+  return { args, preset: variables.options, valued: [...declared.lists, ...declared.values] };
+}
+
+/** What yargs has been told of a verb's options. */
+function declareOptions({ options, positionals = "" }: Command): DeclaredOptions {
+  const builder = options(yargs().help(false).version(false)) as unknown as {
+    getOptions(): Record<"key", Record<string, unknown>> & Record<"boolean" | "array" | "alias", unknown>;
+  };
+  const { key, boolean, array, alias } = builder.getOptions();
+  const names = [...Object.keys(key), ...Object.values(alias as Record<string, string[]>).flat()];
+  const flags = names.filter((name) => (boolean as string[]).includes(name));
+  const positional: string[] = positionals.match(/[\w-]+/g) ?? [];
+  const taking = names.filter((name) => !flags.includes(name) && !positional.includes(name));
+  const [lists, values] = [true, false].map((many) =>
+    taking.filter((name) => (array as string[]).includes(name) === many),
+  ) as [string[], string[]];
+  return { flags, lists, values };
 }
 
 async function load(name: string): Promise<Command> {
@@ -117,15 +160,28 @@ function erase(lines: number): void {
   if (lines > 0) process.stderr.write(`\u001B[${lines}A\u001B[0J`);
 }
 
+/** Merges the workspace's .env into the environment; what is set already stays. */
+function loadEnvironment(): void {
+  const file = environmentFile();
+  if (!existsSync(file)) return;
+  try {
+    process.loadEnvFile(file);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    fail({ fact: `${file} cannot be read`, why, fix: `chmod u+r ${file}`, status: EXIT.usage, cause });
+  }
+}
+
+function environmentFile(): string {
+  return join(findRoot(), ".env");
+}
+
 function readSettings(): Settings {
-  const root = findRoot();
-  const file = join(root, ".env");
-  if (existsSync(file)) process.loadEnvFile(file);
-  const parsed = parseSettings(process.env, root);
+  const parsed = parseSettings(process.env, findRoot());
   if ("settings" in parsed) return parsed.settings;
   return fail({
     fact: parsed.problems.join("\n"),
-    fix: `correct the environment or ${file}`,
+    fix: `correct the environment or ${environmentFile()}`,
     status: EXIT.usage,
   });
 }
