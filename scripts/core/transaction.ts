@@ -1,3 +1,4 @@
+import { CITUS_PROPAGATION } from "./citus.ts";
 import type { Direction } from "./direction.ts";
 import { ledgerName } from "./ledger.ts";
 import { appRole } from "./roles.ts";
@@ -14,6 +15,8 @@ export interface SessionRules {
   /** The role that owns the service's objects, where the database has one. */
   role?: string | undefined;
   applicationName: string;
+  /** The server is the coordinator of a Citus cluster. */
+  citus?: boolean | undefined;
   /** How long to wait for the service's turn. */
   lockWait: number;
   /** How long one statement may wait for a lock, and so make others queue behind it. */
@@ -95,6 +98,7 @@ export function renderOpening(rules: SessionRules, { durable }: { durable: boole
     local("lock_timeout", `${rules.lockWait}ms`),
     ...renderLockCalls(rules.schema, "transaction"),
     local("lock_timeout", `${rules.lockTimeout}ms`),
+    ...(rules.citus ? [local(CITUS_PROPAGATION.name, CITUS_PROPAGATION.value)] : []),
     // now() is the time before the wait for the lock.
     "set_config('schemata.started_at', clock_timestamp()::text, true)",
   ];

@@ -57,7 +57,7 @@ function showLive(plans: readonly ServicePlan[], { terminal, note, draw }: Scree
   const timer = setInterval(redraw, FRAME_MS);
   return {
     on: (event) => {
-      if (event.kind === "jobs") return noteTrouble(event, note);
+      if (event.kind === "jobs" || event.kind === "warning") return noteTrouble(event, note);
       const total = totals.get(event.service) ?? 0;
       const line = under.get(event.service) ?? {
         service: event.service,
@@ -91,6 +91,7 @@ function describeWait(event: ApplyEvent): string | undefined {
 function noteTrouble(event: ApplyEvent, note: (text: string) => void): void {
   if (event.kind === "jobs")
     note(`The server grants no more connections: going on with ${renderCount(event.jobs, "job")}`);
+  if (event.kind === "warning") note(`Warning: ${event.text}`);
   if (event.kind === "waiting")
     note(`${event.service}: ${event.migration} waits, ${firstHolder(event.holders)}`);
   if (event.kind === "retrying") {

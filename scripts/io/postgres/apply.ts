@@ -12,6 +12,7 @@ import type { ApplyEvent } from "./events.ts";
 import { describeFailure } from "./failure.ts";
 import { isLedgerChanged, readLedger } from "./ledger.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
+import { sendApart } from "./sendApart.ts";
 import { applyStepwise } from "./stepwise.ts";
 import { readLedgerInTurn } from "./turn.ts";
 import type { Watch } from "./watch.ts";
@@ -74,7 +75,7 @@ interface Progress {
 export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyRun): Promise<LedgerState> {
   let { scripts, ledger } = job;
   let attempt = 0;
-  let limit = BATCH.scripts;
+  let limit = job.rules.citus ? 1 : BATCH.scripts;
   for (let [first] = scripts; first; [first] = scripts) {
     requireNotInterrupted(run.signal, job, first);
     if (first.mode === "stepwise") {
@@ -213,7 +214,8 @@ async function sendBatch(
   const cancel = () => cancelRunning(client, run.url);
   run.signal.addEventListener("abort", cancel, { once: true });
   try {
-    await sendScript(client, batch.sql, (tag) => {
+    const send = job.rules.citus ? sendApart : sendScript;
+    await send(client, batch.sql, (tag) => {
       progress.statements += 1;
       if (tag !== "COMMIT") return;
       const migration = batch.scripts[progress.transactions]?.migration.name ?? "";
@@ -254,6 +256,7 @@ async function explainBatchFailure(
     direction: directionOf([script]),
     command: job.command,
     lockWait: job.rules.lockWait,
+    citus: job.rules.citus,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: batch.sql, ...text },
     statement: progress.statements - text.statementsBefore,

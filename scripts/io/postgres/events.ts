@@ -21,4 +21,5 @@ export type ApplyEvent =
       pause: number;
       reason: string;
     }
+  | { kind: "warning"; service: string; text: string }
   | { kind: "jobs"; jobs: number };

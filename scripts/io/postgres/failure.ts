@@ -1,4 +1,5 @@
 import { DatabaseError } from "pg";
+import { stripShardSuffix } from "../../core/citus.ts";
 import type { Direction } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
 import type { Migration } from "../../core/history.ts";
@@ -23,6 +24,8 @@ export interface FailedSend {
   /** Milliseconds. */
   lockWait: number;
   holders: LockHolder[];
+  /** The server appends shard numbers to names. */
+  citus?: boolean | undefined;
   /** The message and the script in it; offsets in UTF-16 units. */
   sent: { message: string; script: string; scriptStart: number };
   /** The whole file's text, and where in it the script lies, when only a part was sent. */
@@ -42,6 +45,7 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
     );
   }
   const of = error instanceof DatabaseError ? error : undefined;
+  const plain = failed.citus ? stripShardSuffix : (text: string) => text;
   const open = await findOpenEnd(of, failed);
   return new SchemataError({
     ...explainMigrationFailure(
@@ -55,8 +59,10 @@ export async function describeFailure(error: unknown, failed: FailedSend): Promi
       },
       {
         sqlState: of?.code,
-        message: open?.message ?? (error instanceof Error ? error.message : String(error)),
-        detail: [of?.detail, ...failed.holders.map(renderHolder)].filter(Boolean).join("\n") || undefined,
+        message: open?.message ?? plain(error instanceof Error ? error.message : String(error)),
+        detail:
+          [of?.detail && plain(of.detail), ...failed.holders.map(renderHolder)].filter(Boolean).join("\n") ||
+          undefined,
         hint: of?.hint,
         where: of?.where,
       },

@@ -14,6 +14,7 @@ import { describeFailure } from "./failure.ts";
 import { isLedgerChanged } from "./ledger.ts";
 import { dropIndexes, type InvalidIndex, readInvalidIndexes } from "./leftovers.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
+import { sendApart } from "./sendApart.ts";
 
 /** Where a stepwise script begins and how it is recorded. */
 export interface StepwiseStart {
@@ -110,7 +111,7 @@ async function runStep(sending: Sending, text: StepText, index: number): Promise
   const { client, job, run, script } = sending;
   const before = await readInvalidIndexes(client, job.rules.schema);
   for (let attempt = 1; ; attempt += 1) {
-    const outcome = await sendStep(client, text);
+    const outcome = await sendStep(client, text, job.rules.citus ? sendApart : sendScript);
     if (!outcome) return;
     await rollBack(client);
     const failure = await describe(outcome.error, sending, {
@@ -141,11 +142,12 @@ async function runStep(sending: Sending, text: StepText, index: number): Promise
 async function sendStep(
   client: Client,
   { messages, own, statementsBefore }: StepText,
+  send: typeof sendScript,
 ): Promise<{ error: unknown; message: string; statement: number } | undefined> {
   for (const [index, message] of messages.entries()) {
     let completed = 0;
     try {
-      await sendScript(client, message, () => {
+      await send(client, message, () => {
         completed += 1;
       });
     } catch (error) {
@@ -211,6 +213,7 @@ async function describe(
     direction: directionOf([script]),
     command: job.command,
     lockWait: job.rules.lockWait,
+    citus: job.rules.citus,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: at.message, script: at.step?.sql ?? "", scriptStart: at.offset },
     file: { text: sql, start: at.step?.start ?? 0 },

@@ -7,6 +7,7 @@ import { cutStages, type Stage } from "../../core/schedule.ts";
 import type { SessionRules } from "../../core/transaction.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
 import { type ApplyRun, applyMigrations, type LedgerState } from "../postgres/apply.ts";
+import { type CitusFacts, ensureDistributed, readLocalTables } from "../postgres/citus.ts";
 import { ensureSchema } from "../postgres/schema.ts";
 import type { Connections } from "./connections.ts";
 import { type Landmarks, makeLandmarks } from "./landmarks.ts";
@@ -15,6 +16,8 @@ import type { RunPlan } from "./planRun.ts";
 /** Everything that carrying out a plan takes. */
 export interface Execution extends ApplyRun {
   connections: Connections;
+  /** What is known of the Citus cluster that the server coordinates, if it does. */
+  citus?: CitusFacts | undefined;
   rulesOf(plan: ServicePlan): SessionRules;
 }
 
@@ -84,6 +87,7 @@ async function executeService(run: ServiceRun, execution: Execution): Promise<Se
       ledger = await execution.connections.use(async (client) => {
         started ??= performance.now();
         if (plan.createSchema && applied.length === 0) await ensureSchema(client, plan.service);
+        if (execution.citus?.distributesSchemas) await ensureDistributed(client, plan.service);
         const job = {
           service: plan.service,
           rules: execution.rulesOf(plan),
@@ -96,6 +100,7 @@ async function executeService(run: ServiceRun, execution: Execution): Promise<Se
         return applyMigrations(client, job, { ...execution, emit });
       });
     }
+    if (execution.citus?.distributesSchemas) await warnOfLocalTables(plan, execution);
     // Another runner may have been quicker with all of it.
     const done = directionOf(plan.pending) === "up" ? "upgraded" : "downgraded";
     return outcome(applied.length > 0 ? done : "up-to-date", elapsed());
@@ -108,6 +113,13 @@ async function executeService(run: ServiceRun, execution: Execution): Promise<Se
   } finally {
     settleAll(run, false);
   }
+}
+
+async function warnOfLocalTables({ service }: ServicePlan, { connections, emit }: Execution): Promise<void> {
+  const tables = await connections.use((client) => readLocalTables(client, service.schema));
+  if (tables.length === 0) return;
+  const text = `${service.name}: not distributed, but local to the coordinator: ${tables.join(", ")}; a table made inside a DO block stays so`;
+  emit({ kind: "warning", service: service.name, text });
 }
 
 function settleAll({ plan, landmarks }: ServiceRun, applied: boolean): void {

@@ -8,7 +8,14 @@ import type { SessionRules } from "../../core/transaction.ts";
 import { renderUpgradeStep } from "../../core/upgradeSql.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
 import type { ApplyRun } from "../postgres/apply.ts";
-import { type Client, closeConnection, connectCreating, explainLoss } from "../postgres/connect.ts";
+import { type CitusFacts, readCitusFacts, requireCoordinator } from "../postgres/citus.ts";
+import {
+  type Client,
+  closeConnection,
+  connectCreating,
+  describeServer,
+  explainLoss,
+} from "../postgres/connect.ts";
 import { readServerFacts, type ServerFacts } from "../postgres/facts.ts";
 import { flushCommits } from "../postgres/flush.ts";
 import { makeWatch } from "../postgres/watch.ts";
@@ -41,6 +48,7 @@ export interface PreparedUpgrade {
   url: string;
   client: Client;
   server: ServerFacts;
+  citus: CitusFacts | undefined;
   facts: ServiceFacts[];
   run: RunPlan;
 }
@@ -57,6 +65,8 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
   try {
     const server = await readServerFacts(client);
     requireUsable(server, request.url);
+    const citus = server.citus ? await readCitusFacts(client) : undefined;
+    if (citus) requireCoordinator(citus, describeServer(request.url));
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
     const plans = await planEach(facts, request.target);
     const others = await gatherDependencies(client, { request, facts, plans });
@@ -64,7 +74,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
     const more = request.withDependencies ? await planEach(others, "head") : [];
     const planned = request.requireRoles ? requireRoles([...plans, ...more]) : [...plans, ...more];
     const run = joinPlans(planned, known);
-    return { url: request.url, client, server, facts: known.slice(0, planned.length), run };
+    return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run };
   } catch (error) {
     await closeConnection(client);
     throw explainLoss(request.url, error);
@@ -73,7 +83,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
 
 /** Carries out a prepared upgrade and closes its connections. What it reports as done is on the server's disk. */
 export async function runUpgrade(
-  { url, client, server, facts, run }: PreparedUpgrade,
+  { url, client, server, citus, facts, run }: PreparedUpgrade,
   options: UpgradeOptions,
   { signal, emit }: Pick<ApplyRun, "signal" | "emit">,
 ): Promise<ServiceOutcome[]> {
@@ -83,10 +93,11 @@ export async function runUpgrade(
   const onFewer = (jobs: number) => emit({ kind: "jobs", jobs });
   const connections = makeConnections(client, { url, jobs: options.jobs, onFewer });
   try {
-    const rulesOf = (plan: ServicePlan) => makeRules(plan, options);
+    const rulesOf = (plan: ServicePlan) => makeRules(plan, { ...options, citus: server.citus });
     const { retries } = options;
     const outcomes = await executePlans(run, facts, {
       connections,
+      citus,
       rulesOf,
       retries,
       url,
@@ -127,11 +138,14 @@ async function confirmOnDisk(
 }
 
 /** The exact SQL of a prepared upgrade as a script for psql, ledger rows included. */
-export async function renderUpgradeSql({ run }: PreparedUpgrade, options: UpgradeOptions): Promise<string> {
+export async function renderUpgradeSql(
+  { run, server }: PreparedUpgrade,
+  options: UpgradeOptions,
+): Promise<string> {
   const parts = ["\\set ON_ERROR_STOP on"];
   for (const step of orderScripts(run.plans, run.stateOf)) {
     const { plan } = await readScriptPlan(step.plan.service, step.pending.migration);
-    parts.push(renderUpgradeStep(step, plan, makeRules(step.plan, options)));
+    parts.push(renderUpgradeStep(step, plan, makeRules(step.plan, { ...options, citus: server.citus })));
   }
   return parts.join("\n");
 }
@@ -139,7 +153,7 @@ export async function renderUpgradeSql({ run }: PreparedUpgrade, options: Upgrad
 /** The state that every transaction of a service begins with. */
 export function makeRules(
   { service, role }: ServicePlan,
-  { lockWait, lockTimeout }: UpgradeOptions,
+  { lockWait, lockTimeout, citus }: Pick<UpgradeOptions, "lockWait" | "lockTimeout"> & { citus: boolean },
 ): SessionRules {
   return {
     schema: service.schema,
@@ -148,6 +162,7 @@ export function makeRules(
     applicationName: `schemata ${service.name}`,
     lockWait,
     lockTimeout,
+    citus,
   };
 }
 
