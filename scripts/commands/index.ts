@@ -10,6 +10,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   upgrade: () => import("./upgrade.ts"),
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
+  guard: () => import("./guard.ts"),
   "start-db": () => import("./start-db.ts"),
   "stop-db": () => import("./stop-db.ts"),
   "reset-db": () => import("./reset-db.ts"),

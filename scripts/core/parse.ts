@@ -30,3 +30,10 @@ export interface ScriptError {
   message: string;
   offset: number;
 }
+
+/** PostgreSQL's own parsers, as io lends them; both answer at once. */
+export interface SqlParser {
+  parseSql(text: string): ParsedScript;
+  /** Takes the whole text of a CREATE FUNCTION, CREATE PROCEDURE or DO statement. */
+  parsePlpgsql(statement: string): { tree: unknown } | { error: string };
+}

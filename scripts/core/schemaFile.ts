@@ -55,6 +55,26 @@ export function parseSchemaFile(
   return { schemas: [own, ...others] };
 }
 
+/** The extensions that the datasource block of a Prisma schema file declares, by their names in the database. */
+export function parseExtensions(text: string): string[] {
+  const block = datasourceBlock(tokenize(text)) ?? [];
+  const start = block.findIndex(
+    (token, index) => token === "extensions" && block[index + 1] === "=" && block[index + 2] === "[",
+  );
+  if (start === -1) return [];
+  const names: string[] = [];
+  let depth = 0;
+  for (let index = start + 3; index < block.length && block[index] !== "]"; index++) {
+    const token = block[index] ?? "";
+    if (token === "(") depth += 1;
+    else if (token === ")") depth -= 1;
+    else if (depth === 0 && /^\w/.test(token)) names.push(token);
+    // `uuid(map: "uuid-ossp")`: the name in brackets is the database's.
+    else if (block[index - 2] === "map" && token.startsWith('"')) names.splice(-1, 1, unquote(token));
+  }
+  return names;
+}
+
 function byteLength(text: string): number {
   return new TextEncoder().encode(text).length;
 }

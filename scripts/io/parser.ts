@@ -1,6 +1,6 @@
 import type { Node, RawStmt } from "libpg-query";
 import { lastTokenEnd } from "../core/lexer.ts";
-import type { ParsedScript, ParsedStatement, ScriptError } from "../core/parse.ts";
+import type { ParsedScript, ParsedStatement, ScriptError, SqlParser } from "../core/parse.ts";
 
 type Parser = typeof import("libpg-query");
 
@@ -8,7 +8,27 @@ let loading: Promise<Parser> | undefined;
 
 /** Parses a script by PostgreSQL 18's own grammar; the parser (1.7 MB of WebAssembly) is loaded at the first call. */
 export async function parseSql(text: string): Promise<ParsedScript> {
+  return readSql(await loadParser(), text);
+}
+
+/** Loads both of PostgreSQL's parsers for whoever has much to ask of them. */
+export async function loadSqlParser(): Promise<SqlParser> {
   const parser = await loadParser();
+  return {
+    parseSql: (text) => readSql(parser, text),
+    parsePlpgsql: (statement) => readPlpgsql(parser, statement),
+  };
+}
+
+function loadParser(): Promise<Parser> {
+  loading ??= import("libpg-query").then(async (parser) => {
+    await parser.loadModule();
+    return parser;
+  });
+  return loading;
+}
+
+function readSql(parser: Parser, text: string): ParsedScript {
   const bom = text.startsWith("\uFEFF") ? 1 : 0;
   const sql = bom ? text.slice(1) : text;
   const nul = sql.indexOf("\0");
@@ -29,19 +49,6 @@ export async function parseSql(text: string): Promise<ParsedScript> {
   } catch (error) {
     return { ok: false, error: scriptError(error, sql, bom) };
   }
-}
-
-/** Parses PL/pgSQL: the whole text of a CREATE FUNCTION, CREATE PROCEDURE or DO statement in, its tree out. */
-export async function parsePlpgsql(statement: string): Promise<{ tree: unknown } | { error: string }> {
-  return readPlpgsql(await loadParser(), statement);
-}
-
-function loadParser(): Promise<Parser> {
-  loading ??= import("libpg-query").then(async (parser) => {
-    await parser.loadModule();
-    return parser;
-  });
-  return loading;
 }
 
 function readPlpgsql(parser: Parser, statement: string): { tree: unknown } | { error: string } {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { parsePlpgsql, parseSql } from "../../../scripts/io/parser.ts";
+import { loadSqlParser, parseSql } from "../../../scripts/io/parser.ts";
 
 async function texts(sql: string): Promise<string[]> {
   const parsed = await parseSql(sql);
@@ -88,9 +88,10 @@ describe("parseSql", () => {
   });
 });
 
-test("parsePlpgsql returns the tree or why there is none", async () => {
-  expect(await parsePlpgsql("DO $$ BEGIN EXECUTE 'x'; END $$")).toHaveProperty("tree.plpgsql_funcs");
-  expect(await parsePlpgsql("DO $$ BEGIN EXECUTE; END $$")).toEqual({
+test("PL/pgSQL's parser returns the tree or why there is none", async () => {
+  const { parsePlpgsql } = await loadSqlParser();
+  expect(parsePlpgsql("DO $$ BEGIN EXECUTE 'x'; END $$")).toHaveProperty("tree.plpgsql_funcs");
+  expect(parsePlpgsql("DO $$ BEGIN EXECUTE; END $$")).toEqual({
     error: expect.stringContaining("missing expression"),
   });
 });

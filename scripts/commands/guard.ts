@@ -1,0 +1,28 @@
+import { defineCommand } from "../command.ts";
+import { EXIT } from "../core/errors.ts";
+import { renderGuardReport } from "../core/guardView.ts";
+import { chooseServices } from "../core/service.ts";
+import { guardServices } from "../io/guard.ts";
+import { readServices } from "../io/workspace.ts";
+import { appsOption, jsonOption } from "../options.ts";
+
+export default defineCommand({
+  describe: "Read every migration as Postgres does and report what reaches beyond its service",
+  examples: [
+    ["$0 guard --app billing", "one service's migrations; exits 3 on errors"],
+    ["$0 guard --strict --json", "all services, for CI: exits 3 on warnings too"],
+  ],
+  options: (yargs) =>
+    jsonOption(appsOption(yargs)).option("strict", {
+      type: "boolean",
+      default: false,
+      describe: "Exit 3 on warnings too",
+    }),
+  async run({ app, json, strict }, { settings, print }) {
+    const services = readServices(settings.root);
+    const report = await guardServices(chooseServices(services, app), services);
+    print(json ? JSON.stringify(report) : renderGuardReport(report));
+    const counts = report.findings.some(({ severity }) => strict || severity === "error");
+    return counts ? EXIT.findings : EXIT.done;
+  },
+});
