@@ -60,6 +60,35 @@ describe("a live database and a schema file", () => {
     expect((await engine.revise())?.sql).toBe(revision?.sql);
   });
 
+  test("a change that can harm no data reads as stock Prisma writes it, and has no warnings", async () => {
+    await runSql(
+      `CREATE SCHEMA mild`,
+      `CREATE TABLE mild."User" (id integer, CONSTRAINT "User_pkey" PRIMARY KEY (id))`,
+    );
+    const schemaFiles = schemaFile(userModel("  nick String?\n  age Int @default(0)", "mild"), ["mild"]);
+    await using engine = await openEngine({ url: pinToSchema(database, "mild"), schemaFiles });
+    expect(await engine.revise()).toEqual({
+      sql: `-- AlterTable\nALTER TABLE "User" ADD COLUMN     "age" INTEGER NOT NULL DEFAULT 0,\nADD COLUMN     "nick" TEXT;\n`,
+      warnings: [],
+    });
+  });
+
+  test.each([
+    ["a column that becomes required", "  nick String", `nick text`, /made the column `nick`|required/i],
+    ["a column that becomes unique", "  nick String? @unique", `nick text`, /unique constraint/],
+    ["a column that is retyped", "  nick Int?", `nick text`, /nick/],
+    ["a new required column", "  nick String", `other text`, /required column `nick`/],
+  ])("%s is warned of", async (_name, fields, column, warning) => {
+    await runSql(
+      `DROP SCHEMA IF EXISTS warn CASCADE`,
+      `CREATE SCHEMA warn`,
+      `CREATE TABLE warn."User" (id integer, ${column}, CONSTRAINT "User_pkey" PRIMARY KEY (id))`,
+    );
+    const schemaFiles = schemaFile(userModel(fields, "warn"), ["warn"]);
+    await using engine = await openEngine({ url: pinToSchema(database, "warn"), schemaFiles });
+    expect((await engine.revise())?.warnings.join("\n")).toMatch(warning);
+  });
+
   test("a ledger in the database is no difference, whatever it holds", async () => {
     await runSql(
       `CREATE SCHEMA led`,
