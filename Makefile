@@ -1,17 +1,25 @@
 # Many services, one Postgres database, one schema each. `make help` lists the targets.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
 BIN := node_modules/.bin
 SCHEMATA := node dist/cli.js
-APP := $(if $(app),--app "$(app)")
-TO := $(if $(to),--to="$(to)")
 INSTALLED := node_modules/.package-lock.json
 OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
 BENCH_TOOLS := bench/node_modules/.package-lock.json
 CLIENTS := $(patsubst %/schema.prisma,%/src/generated/client.ts,$(wildcard services/*/schema.prisma))
-SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs' 2>/dev/null)
+SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
+
+# What is given as name=value reaches the tool as its option of that name, through the environment (SCHEMATA_name):
+# neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
+OPTIONS := app m to db yes empty rename dry_run sql json exit_code strict jobs with_dependencies
+SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
+$(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))
+$(foreach name,$(GIVEN),$(eval override export $(name) := $$(value $(name))))
+$(foreach name,$(filter $(OPTIONS),$(GIVEN)),$(eval export SCHEMATA_$(name) := $$(value $(name))))
 
 $(INSTALLED): package.json package-lock.json .npmrc
 	npm ci --loglevel=error
@@ -30,57 +38,67 @@ dist/cli.js: $(INSTALLED) $(SOURCES)
 
 .PHONY: help build
 help: ## list the targets
-	@sed -n 's/^\([a-z.-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | column -t -s '#'
+	@awk -F ':.*## ' '/^[a-z.-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 
 build: dist/cli.js ## install and build what is out of date
 
-.PHONY: start-db stop-db reset-db
+.PHONY: start-db stop-db reset-db provision
 start-db: build ## start the database server: [db=docker]
-	@$(SCHEMATA) start-db $(if $(db),--db "$(db)")
+	@$(SCHEMATA) start-db
 
 stop-db: build ## stop what start-db started
 	@$(SCHEMATA) stop-db
 
 reset-db: build ## delete all data and start empty: [yes=1]
-	@$(SCHEMATA) reset-db $(if $(yes),--yes)
+	@$(SCHEMATA) reset-db
 
-init.sql: build $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
+provision: build ## give every service its schema and roles in a database of your own: [dry_run=1]
+	@$(SCHEMATA) provision
+
+init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade current history
+.PHONY: revision upgrade-head upgrade downgrade current history guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
-	@$(SCHEMATA) revision $(APP) -m "$$m" $(if $(empty),--empty) $(foreach one,$(rename),--rename "$(one)")
+	@$(SCHEMATA) revision
 
-upgrade-head: build ## bring one service, or all, to head: [app=billing]
-	@$(SCHEMATA) upgrade-head $(APP)
+upgrade-head: build ## bring one service, or all, to head: [app=billing] [to=+1] [dry_run=1]
+	@$(SCHEMATA) upgrade-head
 
 upgrade: build ## bring one service to a point: app=billing to=+1
-	@$(SCHEMATA) upgrade $(APP) $(TO)
+	@$(SCHEMATA) upgrade
+
+downgrade: build ## undo a service's newest migrations: app=billing [to=-1] [yes=1] [dry_run=1]
+	@$(SCHEMATA) downgrade
 
 current: build ## where each service stands: [app=billing]
-	@$(SCHEMATA) current $(APP)
+	@$(SCHEMATA) current
 
 history: build ## every migration with its state: [app=billing]
-	@$(SCHEMATA) history $(APP)
+	@$(SCHEMATA) history
+
+guard: build ## report what a migration does beyond its service: [app=billing]
+	@$(SCHEMATA) guard
 
 .PHONY: dev deploy prisma studio generate
 dev: build ## run stock prisma migrate dev: app=billing [args="--name add_users"]
-	@$(SCHEMATA) dev $(APP) -- $(args)
+	@$(SCHEMATA) dev -- $(args)
 
 deploy: build ## run stock prisma migrate deploy: app=billing
-	@$(SCHEMATA) deploy $(APP)
+	@$(SCHEMATA) deploy
 
 prisma: build ## run any command of the Prisma CLI: app=billing args="migrate status"
-	@$(SCHEMATA) prisma $(APP) -- $(args)
+	@$(SCHEMATA) prisma -- $(args)
 
 studio: build ## browse the data in Prisma Studio: [app=billing]
-	@$(SCHEMATA) studio $(APP)
+	@$(SCHEMATA) studio
 
-generate: build $(if $(app),,$(CLIENTS)) ## generate the typed clients that are out of date: [app=billing]
-	$(if $(app),@$(SCHEMATA) generate $(APP))
+generate: build $(if $(filter app,$(GIVEN)),,$(CLIENTS)) ## generate the typed clients that are out of date: [app=billing]
+	$(if $(filter app,$(GIVEN)),@$(SCHEMATA) generate)
 
+services/%/src/generated/client.ts: export SCHEMATA_app = $*
 services/%/src/generated/client.ts: services/%/schema.prisma $(INSTALLED) | dist/cli.js
-	@$(SCHEMATA) generate --app "$*"
+	@$(SCHEMATA) generate
 	@touch -c $@
 
 .PHONY: test lint format typecheck
