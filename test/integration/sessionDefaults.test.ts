@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { beforeAll, describe, expect, test } from "vitest";
-import { readRows, withClient } from "../support/catalog.ts";
+import { readCatalog, readRows, withClient } from "../support/catalog.ts";
 import { runCli } from "../support/cli.ts";
-import { readOutcome, upgradeWithOurs } from "../support/interchange.ts";
+import { upgradeWithOurs } from "../support/interchange.ts";
 import { readLedger } from "../support/ledger.ts";
 import { createDatabase, MAJORS, testServer } from "../support/postgres.ts";
 import { applyWithEngine } from "../support/prismaCli.ts";
@@ -36,15 +36,14 @@ describe.each(MAJORS)("a role that a login takes on by default, on PostgreSQL %i
     const where = { workspace: workspace(), service: "auth" };
     await expect(applyWithEngine({ ...where, databaseUrl: stockUrl })).resolves.toMatchObject({ status: 0 });
     await upgradeWithOurs("auth", { ...where, databaseUrl: ourUrl });
-    const stock = await readOutcome(stockUrl, ["auth"]);
-    const { catalog } = await readOutcome(ourUrl, ["auth"]);
-    expect(catalog.relations["auth.a"]).toEqual(stock.catalog.relations["auth.a"]);
-    expect(catalog.relations["auth.a"]).toMatchObject({ owner });
+    const [stock, catalog] = await Promise.all([stockUrl, ourUrl].map((url) => readCatalog(url, ["auth"])));
+    expect(catalog?.relations["auth.a"]).toEqual(stock?.relations["auth.a"]);
+    expect(catalog?.relations["auth.a"]).toMatchObject({ owner });
     // With stock Prisma the first script's SET ROLE would decide here.
-    expect(catalog.schemas.auth).toMatchObject({ owner });
-    expect(catalog.relations["auth.b"]).toMatchObject({ owner });
-    expect(catalog.functions["auth.f()"]).toMatchObject({ owner });
-    expect(catalog.relations["auth._prisma_migrations"]).toMatchObject({ owner });
+    expect(catalog?.schemas.auth).toMatchObject({ owner });
+    expect(catalog?.relations["auth.b"]).toMatchObject({ owner });
+    expect(catalog?.functions["auth.f()"]).toMatchObject({ owner });
+    expect(catalog?.relations["auth._prisma_migrations"]).toMatchObject({ owner });
   });
 
   async function databaseOf(name: string): Promise<string> {

@@ -113,21 +113,19 @@ export const UNUSUAL: Readonly<Record<string, UnusualCase>> = {
   },
   discard_all: {
     migrations: { [ONE]: "DISCARD ALL", [TWO]: A },
-    stockFails: /P1014/,
-    ours: tablesHere("a"),
+    ours: "same",
   },
   unlock_all: { migrations: { [ONE]: "SELECT pg_advisory_unlock_all();", [TWO]: A }, ours: "same" },
 
-  // What one script would leave to the next
+  // What one script would leave to the next. Our door pins the search path anew after every script; an engine for
+  // which nobody does so loses its ledger (P1014) over the first two, and over DISCARD ALL.
   leak_search_path: {
     migrations: { [ONE]: "CREATE SCHEMA beside; SET search_path = beside; CREATE TABLE b ();", [TWO]: A },
-    stockFails: /P1014/,
-    ours: tablesHere("a"),
+    ours: "same",
   },
   leak_set_config: {
     migrations: { [ONE]: "SELECT pg_catalog.set_config('search_path', '', false);", [TWO]: A },
-    stockFails: /P1014/,
-    ours: tablesHere("a"),
+    ours: "same",
   },
   leak_role: {
     migrations: { [ONE]: "SET ROLE pg_monitor;", [TWO]: A },
