@@ -8,6 +8,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   revision: () => import("./revision.ts"),
   "upgrade-head": () => import("./upgrade-head.ts"),
   upgrade: () => import("./upgrade.ts"),
+  downgrade: () => import("./downgrade.ts"),
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
   guard: () => import("./guard.ts"),

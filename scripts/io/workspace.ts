@@ -1,5 +1,5 @@
-import { type Dirent, readdirSync, readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { type Failure, fail } from "../core/errors.ts";
 import { byName, type Migration } from "../core/history.ts";
 import { parseSchemaFile } from "../core/schemaFile.ts";
@@ -97,6 +97,22 @@ function listMigrationsFolder(service: Service, folder: string): string[] {
 /** The text of one migration as it stands in its file. */
 export function readScript(service: Service, { name, file }: Pick<Migration, "name" | "file">): string {
   return explainUnreadable(service, name, () => readFileSync(file, "utf8")) ?? "";
+}
+
+/** The reversal that stands beside a migration, as a script of the same name; undefined where there is none. */
+export function findDown(service: Service, { name, file }: Migration): Migration | undefined {
+  const down = join(dirname(file), PATHS.down);
+  if (!existsSync(down)) return undefined;
+  try {
+    return { name, file: down, checksum: checksumOf(down) };
+  } catch (error) {
+    const shown = relative(join(service.dir, "../.."), down);
+    return fail({
+      fact: `${service.name}: ${shown} cannot be read: ${reason(error)}`,
+      fix: `chmod u+r ${shown}`,
+      cause: error,
+    });
+  }
 }
 
 /** Reads a migration's file, or says why it cannot be read; undefined where the name is no folder's. */

@@ -63,10 +63,7 @@ const OLDEST_VERSION = 140_000;
 export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedUpgrade> {
   const client = await connectCreating(request.url, request.onDatabaseCreated);
   try {
-    const server = await readServerFacts(client);
-    requireUsable(server, request.url);
-    const citus = server.citus ? await readCitusFacts(client) : undefined;
-    if (citus) requireCoordinator(citus, describeServer(request.url));
+    const { server, citus } = await readServer(client, request.url);
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
     const plans = await planEach(facts, request.target);
     const others = await gatherDependencies(client, { request, facts, plans });
@@ -81,7 +78,19 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedU
   }
 }
 
-/** Carries out a prepared upgrade and closes its connections. What it reports as done is on the server's disk. */
+/** Asks what the server is, and refuses one that the tool cannot work on. */
+export async function readServer(
+  client: Client,
+  url: string,
+): Promise<Pick<PreparedUpgrade, "server" | "citus">> {
+  const server = await readServerFacts(client);
+  requireUsable(server, url);
+  const citus = server.citus ? await readCitusFacts(client) : undefined;
+  if (citus) requireCoordinator(citus, describeServer(url));
+  return { server, citus };
+}
+
+/** Carries out a prepared upgrade, or downgrade, and closes its connections. What it reports as done is on the server's disk. */
 export async function runUpgrade(
   { url, client, server, citus, facts, run }: PreparedUpgrade,
   options: UpgradeOptions,
@@ -189,8 +198,7 @@ async function gatherDependencies(
   }
 }
 
-/** Refuses a server that the tool cannot work on. */
-export function requireUsable({ version, standby, readOnly }: ServerFacts, url: string): void {
+function requireUsable({ version, standby, readOnly }: ServerFacts, url: string): void {
   const host = new URL(url).host;
   if (version < OLDEST_VERSION) {
     fail({
