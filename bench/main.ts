@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, cpus, tmpdir } from "node:os";
+import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Bench, Contestant, Measurement, Result } from "./measurement.ts";
 import { MEASUREMENTS } from "./measurements/index.ts";
@@ -22,6 +22,8 @@ const option = (name: string) => words.find(([key]) => key === name)?.[1];
 const list = (name: string) => new Set(option(name)?.split(",").filter(Boolean));
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 const note = (text: string) => void process.stderr.write(`${text}\n`);
+
+type Run = Measured & Pick<Result, "serverCpuMs">;
 
 process.exitCode = await main();
 
@@ -85,10 +87,10 @@ async function runAll(
   );
   const processor = cpus()[0]?.model ?? "unknown processor";
   print(
-    `PostgreSQL ${some.server.version}, default settings; Node ${process.version}; ${cpus().length} x ${processor}`,
+    `PostgreSQL ${some.server.version}, default settings; Node ${process.version}; ${cpus().length} x ${processor}; load ${loadavg()[1]?.toFixed(1)}`,
   );
   print(
-    "Whole processes; ratio: to the first line of each part; CPU: the tool's own; peak: of its largest process.\n",
+    "Whole processes; ratio: to the first line of each part; CPU: of the tool and of its connections; peak: of its largest process.\n",
   );
   print(`${renderTable(measured)}\n\n${renderTargets(targets)}`);
 }
@@ -106,20 +108,23 @@ async function runInTurn(
   rounds: number,
 ): Promise<Result[]> {
   const all = await contestants(bench);
-  const runs = new Map<Contestant, Measured[]>(all.map((contestant) => [contestant, []]));
+  const runs = new Map<Contestant, Run[]>(all.map((contestant) => [contestant, []]));
   for (let round = 1; round <= rounds; round += 1) {
     for (const [contestant, done] of runs) {
       const task = await contestant.prepare();
       await bench.server.settle();
+      const before = bench.server.cpuMs() ?? Number.NaN;
       const run = await runTask(bench.repo, bench.dir, task);
-      done.push(run);
+      // The last connection's process may take a moment to end.
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      done.push({ ...run, serverCpuMs: (bench.server.cpuMs() ?? Number.NaN) - before });
       note(`${name} ${round}/${rounds}  ${contestant.label}: ${(run.ms / 1000).toFixed(3)} s`);
     }
   }
   return [...runs].map(([contestant, done]) => summarize(contestant, done));
 }
 
-function summarize(contestant: Contestant, runs: readonly Measured[]): Result {
+function summarize(contestant: Contestant, runs: readonly Run[]): Result {
   const times = runs.map(({ ms }) => ms);
   const ms = median(times);
   return {
@@ -130,6 +135,7 @@ function summarize(contestant: Contestant, runs: readonly Measured[]): Result {
     slowest: Math.max(...times),
     scaledMs: ms * ((contestant.scaleTo ?? contestant.services) / contestant.services),
     cpuMs: median(runs.map(({ cpuMs }) => cpuMs)),
+    serverCpuMs: median(runs.map(({ serverCpuMs }) => serverCpuMs)),
     peakMb: median(runs.map(({ peakMb }) => peakMb)),
   };
 }

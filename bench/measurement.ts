@@ -42,6 +42,8 @@ export interface Result {
   scaledMs: number;
   /** User and system time of the tool's own processes. */
   cpuMs: number;
+  /** User and system time of the connections that the tool made; NaN where the system does not tell. */
+  serverCpuMs: number;
   peakMb: number;
 }
 

@@ -2,7 +2,18 @@ import type { Measurement, Result, Target } from "./measurement.ts";
 
 /** All results of a run as one table; a ratio is against the first line of its measurement. */
 export function renderTable(measured: readonly (readonly [Measurement, readonly Result[]])[]): string {
-  const head = ["", "services", "jobs", "median s", "from - to", "scaled s", "ratio", "CPU s", "peak MB"];
+  const head = [
+    "",
+    "services",
+    "jobs",
+    "median s",
+    "from - to",
+    "scaled s",
+    "ratio",
+    "CPU s",
+    "server's",
+    "peak MB",
+  ];
   const rows = measured.flatMap(([{ title }, results]) => [
     [title],
     ...results.map((one) => row(one, results[0])),
@@ -11,7 +22,7 @@ export function renderTable(measured: readonly (readonly [Measurement, readonly 
 }
 
 function row(result: Result, first: Result | undefined): string[] {
-  const { contestant, ms, fastest, slowest, scaledMs, cpuMs, peakMb } = result;
+  const { contestant, ms, fastest, slowest, scaledMs, cpuMs, serverCpuMs, peakMb } = result;
   return [
     `  ${contestant.label}`,
     String(contestant.services),
@@ -21,6 +32,7 @@ function row(result: Result, first: Result | undefined): string[] {
     scaledMs === ms ? "" : seconds(scaledMs),
     first ? (scaledMs / first.scaledMs).toFixed(2) : "",
     seconds(cpuMs),
+    Number.isNaN(serverCpuMs) ? "" : seconds(serverCpuMs),
     peakMb.toFixed(0),
   ];
 }
