@@ -1,7 +1,7 @@
 import { nextToken } from "../lexer.ts";
 import { languageOf, selectedExpression } from "./dynamic.ts";
 import { type BodyPart, readBody } from "./plpgsql.ts";
-import { type Reading, readNested, runText, unreadable } from "./reading.ts";
+import { type Reading, readNested, runText, standsAt, unreadable } from "./reading.ts";
 import { nameParts, stringOf, unwrap } from "./tree.ts";
 import type { Source } from "./unit.ts";
 
@@ -89,11 +89,13 @@ function placeOf({ text, line }: BodyPart, { file, start, end }: Source): number
     if (next === 0 || next >= end) break;
     from = next;
   }
-  const [head = ""] = text.split("\n");
-  // An INTO clause is blanked in the text and %ROWTYPE folded, so only the first words are sure to stand in the file.
-  for (const sought of [head, head.slice(0, 12), head.replace(/%.*/, "")]) {
-    const found = file.indexOf(sought, from);
-    if (sought !== "" && found >= 0 && found < end) return found;
+  const [word = ""] = /^[^\s%]*/.exec(text) ?? [];
+  for (
+    let at = file.indexOf(word, from);
+    word !== "" && at >= 0 && at < end;
+    at = file.indexOf(word, at + 1)
+  ) {
+    if (standsAt(text, file, at)) return at;
   }
   return file.slice(from, end).search(/\S/) + from;
 }

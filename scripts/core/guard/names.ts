@@ -175,7 +175,11 @@ function readOwnName(fields: Tree, place: Place, found: StatementNames, kind: st
       place.statement === "CreateOpClassStmt";
     addParts(fields.objname, { object: "function", use: uses ? "read" : "change" }, found);
   }
-  if (fields.names) addParts(fields.names, { object: "type", use: "read", location }, found);
+  if (fields.names) {
+    // `table.column%TYPE` names a column last.
+    const names = fields.pct_type ? asList(fields.names).slice(0, -1) : fields.names;
+    addParts(names, { object: "type", use: "read", location }, found);
+  }
   if (fields.funcname) readFunction(fields, location, kind, found);
   if (fields.object !== undefined || fields.objects !== undefined) readObjects(fields, found);
 }

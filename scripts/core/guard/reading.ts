@@ -41,7 +41,7 @@ export function readNested(sql: string, { prefix, base }: Nesting, around: Sourc
     );
     return;
   }
-  const verbatim = around.file.startsWith(sql.slice(prefix, prefix + 12), base);
+  const verbatim = standsAt(sql.slice(prefix), around.file, base);
   for (const { node, start, end } of parsed.statements) {
     const at = (location: number) =>
       verbatim ? base + Math.max(0, parsed.indexOf(location) - prefix) : base;
@@ -55,6 +55,20 @@ interface Running {
   offset: number;
   /** What runs the text, for the message. */
   what: string;
+}
+
+/**
+ * Whether a text of PL/pgSQL's parser stands at a place of the file: it blanks INTO clauses with spaces, folds
+ * `%ROWTYPE`, and what differs further on does not matter for finding it.
+ */
+export function standsAt(text: string, file: string, at: number): boolean {
+  const length = Math.min(text.length, 60);
+  if (at + length > file.length) return false;
+  for (let index = 0; index < length; index++) {
+    const char = text[index];
+    if (char !== " " && char?.toLowerCase() !== file[at + index]?.toLowerCase()) return false;
+  }
+  return true;
 }
 
 /** Reads SQL that is put together as text: as far as it is known, and saying so where it is not. */

@@ -36,7 +36,10 @@ export const transactionControl: Rule = {
   severity: "error",
   summary: "controls transactions itself",
   check({ units, remarks }) {
-    const statements = units.filter(({ kind }) => kind === "TransactionStmt");
+    const statements = units.filter(
+      ({ kind, fields }) =>
+        kind === "TransactionStmt" || (kind === "VariableSetStmt" && fields.name === "TRANSACTION"),
+    );
     const first = statements[0];
     const blocks = remarks.filter(({ rule }) => rule === "transaction-control");
     return [...(first ? [judge(statements.length, first.place())] : []), ...blocks.map(blockProblem)];

@@ -1,0 +1,83 @@
+import { expect, test } from "vitest";
+import type { GuardReport } from "../../../scripts/core/guardView.ts";
+import { runCli } from "../../support/cli.ts";
+import { makeWorkspace } from "../../support/workspace.ts";
+
+const USER = 'model User {\n  id Int @id\n  @@map("users")\n  @@schema("auth")\n}\n';
+
+test("guards each service by what its own schema file and the others' say", async () => {
+  const { root } = makeWorkspace({
+    auth: {
+      migrations: {
+        "1_init": "CREATE TABLE users (id int PRIMARY KEY);",
+        "2_drop": "DROP TABLE users CASCADE;",
+      },
+    },
+    billing: {
+      alsoSchemas: ["auth"],
+      models: USER,
+      migrations: {
+        "1_key": "CREATE TABLE bills (id int, u int REFERENCES auth.users (id));",
+        "2_other_key": "ALTER TABLE bills ADD FOREIGN KEY (u) REFERENCES auth.sessions (id);",
+        "3_read":
+          "-- schemata:allow foreign-schema because of the move\nINSERT INTO bills SELECT id FROM auth.users;",
+      },
+    },
+    legacy: { schema: "public", migrations: { "1_born_there": "CREATE TABLE public.t (id int);" } },
+  });
+  const result = await runCli(["guard", "--json"], { root });
+  const report = result.json<GuardReport>();
+  expect(result.status).toBe(3);
+  expect(report.migrations).toBe(6);
+  expect(report.findings.map(({ file, line, column, rule }) => `${file}:${line}:${column} ${rule}`)).toEqual([
+    "services/auth/migrations/2_drop/migration.sql:1:1 cascade",
+    "services/billing/migrations/2_other_key/migration.sql:1:50 foreign-key",
+  ]);
+  expect(report.exceptions).toMatchObject([{ rule: "foreign-schema", reason: "of the move", passed: 1 }]);
+
+  const legacy = await runCli(["guard", "--app", "legacy"], { root });
+  expect([legacy.status, legacy.stdout]).toEqual([0, "1 migration: no findings"]);
+});
+
+test("warnings count with --strict only", async () => {
+  const { root } = makeWorkspace({
+    auth: { migrations: { "1_dump": "SELECT pg_catalog.set_config('search_path', '', false);" } },
+  });
+  expect((await runCli(["guard"], { root })).status).toBe(0);
+  const strict = await runCli(["guard", "--strict"], { root });
+  expect(strict.status).toBe(3);
+  expect(strict.stdout).toContain("services/auth/migrations/1_dump/migration.sql:1:8 warning search-path");
+});
+
+test("declared extensions count by their names in the database", async () => {
+  const { root, write } = makeWorkspace({
+    auth: {
+      migrations: {
+        "1_uuid": 'CREATE EXTENSION IF NOT EXISTS "uuid-ossp"; CREATE EXTENSION IF NOT EXISTS citext;',
+      },
+    },
+  });
+  const datasource = (extensions: string) =>
+    `datasource db {\n  provider = "postgresql"\n  schemas = ["auth"]\n  extensions = [${extensions}]\n}\n`;
+  write(
+    "services/auth/schema.prisma",
+    datasource('uuidOssp(map: "uuid-ossp", schema: "extensions"), citext'),
+  );
+  expect((await runCli(["guard"], { root })).status).toBe(0);
+  write("services/auth/schema.prisma", datasource("uuidOssp"));
+  const report = (await runCli(["guard", "--json"], { root })).json<GuardReport>();
+  expect(report.findings.map(({ message }) => message)).toEqual([
+    'the extension "uuid-ossp" is not declared by auth',
+    'the extension "citext" is not declared by auth',
+  ]);
+});
+
+test("a broken service is reported as everywhere", async () => {
+  const { root, remove } = makeWorkspace({ auth: {} });
+  remove("services/auth/schema.prisma");
+  const result = await runCli(["guard"], { root });
+  expect([result.status, result.stderr.split("\n")[0]]).toEqual([
+    1,
+    "auth: services/auth/schema.prisma is missing",
+  ]);
+});
