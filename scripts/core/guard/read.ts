@@ -7,7 +7,7 @@ import { makeUnit, type Source } from "./unit.ts";
 const MAX_DEPTH = 6;
 
 /** pg_catalog's functions that run a text as SQL, with the position of that text among their arguments. */
-export const QUERY_FUNCTIONS: ReadonlyMap<string, number> = new Map([
+const QUERY_FUNCTIONS: ReadonlyMap<string, number> = new Map([
   ["query_to_xml", 0],
   ["query_to_xmlschema", 0],
   ["query_to_xml_and_xmlschema", 0],

@@ -1,5 +1,5 @@
 import type { Rule } from "./rule.ts";
-import { foreignKey, foreignSchema, publicSchema } from "./rules/foreignNames.ts";
+import { NAME_RULES } from "./rules/foreignNames.ts";
 import { ROLE_RULES } from "./rules/roles.ts";
 import { SCRIPT_RULES } from "./rules/script.ts";
 import { SERVER_RULES } from "./rules/server.ts";
@@ -8,9 +8,7 @@ import { SHARED_RULES } from "./rules/shared.ts";
 
 /** Every rule of the guard; a new one is written under rules/ and added to its family's list. */
 export const RULES: readonly Rule[] = [
-  foreignSchema,
-  publicSchema,
-  foreignKey,
+  ...NAME_RULES,
   ...SHARED_RULES,
   ...SESSION_RULES,
   ...ROLE_RULES,

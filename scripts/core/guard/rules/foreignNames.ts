@@ -3,21 +3,22 @@ import { EXTENSIONS_SCHEMA, type Ownership } from "../finding.ts";
 import type { Call, Name } from "../names.ts";
 import { type Problem, type Rule, statementRule } from "../rule.ts";
 import { splitName } from "../text.ts";
+import { asList, nameParts, stringOf } from "../tree.ts";
 import type { Unit } from "../unit.ts";
 
 /** Schemas that every service may read: Postgres' own, the extensions', and the session's. */
 const SHARED = new Set(["pg_catalog", "information_schema", EXTENSIONS_SCHEMA, "pg_temp"]);
 
 /** pg_catalog's functions whose text arguments name a relation or another object. */
-export const NAMING_FUNCTIONS =
+const NAMING_FUNCTIONS =
   /^(?:nextval|currval|setval|pg_get_serial_sequence|pg_sequence_last_value|to_reg[a-z]+|pg_(?:total_)?relation_size|pg_(?:table|indexes)_size|(?:table|schema)_to_xml(?:schema|_and_xmlschema)?|row_security_active|pg_relation_filepath|brin_\w+|gin_clean_pending_list)$/;
 
 /** Text search functions whose first argument names a configuration when there are two. */
-export const CONFIG_FUNCTIONS =
+const CONFIG_FUNCTIONS =
   /^(?:to_tsvector|json_?b?_to_tsvector|(?:plain|phrase|websearch_)?to_tsquery|ts_headline|ts_lexize|ts_debug)$/;
 
 /** An object named in the schema of another service, or in one that nobody declared. */
-export const foreignSchema: Rule = {
+const foreignSchema: Rule = {
   name: "foreign-schema",
   severity: "error",
   summary: "names an object in a schema that is not the service's own",
@@ -36,7 +37,7 @@ export const foreignSchema: Rule = {
 };
 
 /** Scripts born in `public` say so in every name; in a service of another schema they touch what is nobody's. */
-export const publicSchema = statementRule(
+const publicSchema = statementRule(
   {
     name: "public-schema",
     severity: "error",
@@ -53,7 +54,7 @@ export const publicSchema = statementRule(
 );
 
 /** A foreign key to a table that the schema file does not repeat. */
-export const foreignKey = statementRule(
+const foreignKey = statementRule(
   {
     name: "foreign-key",
     severity: "error",
@@ -104,14 +105,11 @@ function namesInCall({ name, args, location }: Call, { schema }: Ownership): Nam
   return namesInText(text, name.startsWith("schema_to_") || name === "to_regnamespace", location);
 }
 
+/** The text search configuration that tsvector_update_trigger takes as its second argument. */
 function triggerConfig({ fields }: Unit): Name[] {
-  const args = Array.isArray(fields.args) ? fields.args : [];
-  return args.slice(0, 3).flatMap((arg) => {
-    const text = literalText({ A_Const: { sval: arg.String } }, "");
-    return text !== undefined && /^"?[\w$]+"?\."?[\w$]+"?$/.test(text)
-      ? namesInText(text, false, undefined)
-      : [];
-  });
+  if (nameParts(fields.funcname)?.at(-1) !== "tsvector_update_trigger") return [];
+  const config = stringOf(asList(fields.args)[1]);
+  return config === undefined ? [] : namesInText(config, false, undefined);
 }
 
 function namesInText(text: string, isSchema: boolean, location: number | undefined): Name[] {
@@ -149,3 +147,6 @@ function describe({ schema, name, object }: Name): string {
     object === "relation" ? "table " : object === "type" || object === "function" ? `${object} ` : "";
   return name === "" ? `the schema "${schema}"` : `${kind}"${schema}"."${name}"`;
 }
+
+/** The rules on names that lie in other schemas. */
+export const NAME_RULES: readonly Rule[] = [foreignSchema, publicSchema, foreignKey];

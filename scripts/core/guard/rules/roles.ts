@@ -12,7 +12,7 @@ const ROLE_STATEMENTS = new Set([
 ]);
 
 /** Roles are the whole cluster's. */
-export const roleDdl = statementRule(
+const roleDdl = statementRule(
   { name: "role-ddl", severity: "error", summary: "creates, changes, drops or grants a role" },
   (unit) => {
     const about = [unit.fields.objtype, unit.fields.renameType, unit.fields.objectType].includes(
@@ -30,7 +30,7 @@ export const roleDdl = statementRule(
 );
 
 /** Everything that a role owns is more than a service can see. */
-export const dropOwned = statementRule(
+const dropOwned = statementRule(
   { name: "drop-owned", severity: "error", summary: "drops or gives away all that a role owns" },
   (unit) =>
     unit.kind === "DropOwnedStmt" || unit.kind === "ReassignOwnedStmt"
@@ -45,7 +45,7 @@ export const dropOwned = statementRule(
 );
 
 /** Rights on a service's objects stay with its own two roles. */
-export const grant = statementRule(
+const grant = statementRule(
   { name: "grant", severity: "error", summary: "grants rights beyond the service" },
   (unit, ownership) => {
     if (unit.kind === "GrantStmt") return judgeGrant(unit, unit.fields, ownership);
@@ -113,7 +113,7 @@ function judgeRoles(
 }
 
 /** An owner of another service would take the object out of this one. */
-export const ownership = statementRule(
+const ownership = statementRule(
   { name: "ownership", severity: "error", summary: "gives an object to another owner" },
   (unit, own) => {
     const owners = [
@@ -148,7 +148,7 @@ function asLocation(value: unknown): number | undefined {
 }
 
 /** Schemas are made with the database, and stay. */
-export const schemaDdl = statementRule(
+const schemaDdl = statementRule(
   { name: "schema-ddl", severity: "error", summary: "creates, changes or drops a schema" },
   (unit) => {
     const { kind, fields } = unit;
@@ -175,7 +175,7 @@ export const schemaDdl = statementRule(
 );
 
 /** Moving an object to another schema takes it out of the service. */
-export const moveObject = statementRule(
+const moveObject = statementRule(
   { name: "move-object", severity: "error", summary: "moves an object to another schema" },
   (unit, { schema, service }) => {
     const target = asText(unit.fields.newschema);

@@ -13,25 +13,25 @@ function remarkRule(rule: Omit<Rule, "check"> & { name: Remark["rule"] }, fix: s
 }
 
 /** A script that PostgreSQL's parser does not take cannot be judged, nor run. */
-export const syntax = remarkRule(
+const syntax = remarkRule(
   { name: "syntax", severity: "error", summary: "is no SQL that PostgreSQL takes" },
   "correct the statement",
 );
 
 /** SQL put together at run time, as far as reading cannot follow it. */
-export const dynamicSql = remarkRule(
+const dynamicSql = remarkRule(
   { name: "dynamic-sql", severity: "warning", summary: "runs SQL that only the run knows" },
   "name objects with format('… %I …', name) without a schema, or write the statement out",
 );
 
 /** Bodies that nobody can judge by reading. */
-export const unreadableBody = remarkRule(
+const unreadableBody = remarkRule(
   { name: "unreadable-body", severity: "warning", summary: "holds code that the guard cannot read" },
   "write it in SQL or PL/pgSQL, or review it and allow it with its reason",
 );
 
 /** Transactions are the tool's: the script and its ledger row share one. */
-export const transactionControl: Rule = {
+const transactionControl: Rule = {
   name: "transaction-control",
   severity: "error",
   summary: "controls transactions itself",

@@ -32,7 +32,7 @@ const DATABASE_OBJECTS =
   /^OBJECT_(?:DATABASE|TABLESPACE|SUBSCRIPTION|PUBLICATION|EVENT_TRIGGER|LANGUAGE|ACCESS_METHOD|TRANSFORM|LARGEOBJECT)$/;
 
 /** What has no schema belongs to all services. */
-export const databaseWide = statementRule(
+const databaseWide = statementRule(
   { name: "database-wide", severity: "error", summary: "changes what the whole database or server shares" },
   (unit) => {
     const what = databaseWideWords(unit);
@@ -65,7 +65,7 @@ const FOREIGN_STATEMENTS =
   /^(?:(?:Create|Alter)(?:Fdw|ForeignServer|UserMapping)|CreateForeignTable|DropUserMapping|ImportForeignSchema)Stmt$/;
 
 /** Data of other servers, and of other databases of this one. */
-export const foreignData = statementRule(
+const foreignData = statementRule(
   { name: "foreign-data", severity: "error", summary: "reaches other servers or databases" },
   (unit) => {
     const about = [
@@ -100,14 +100,14 @@ export const foreignData = statementRule(
 );
 
 /** pg_catalog's functions that reach the server's files, other sessions, or what all databases share. */
-export const SERVER_FUNCTIONS =
+const SERVER_FUNCTIONS =
   /^(?:pg_(?:read|write|file|ls|stat_file|rotate|reload|terminate|cancel|promote|switch|backup|create_restore|create_physical|create_logical|drop_replication|copy_physical|copy_logical|replication|logical|wal|stat_reset|import_system|execute_server|log_backend)\w*|lo_\w+|lo(?:read|write)|locreat)$/;
 
 /** Prisma's key and ours for advisory locks. */
 const LOCK_KEY = "72707369";
 
 /** Files, programs and sessions of the server. */
-export const serverAccess = statementRule(
+const serverAccess = statementRule(
   { name: "server-access", severity: "error", summary: "reaches files, programs or sessions of the server" },
   (unit, { schema }) => {
     const fix = "do it outside of migrations";

@@ -17,7 +17,7 @@ interface Setting {
 }
 
 /** The search path, which decides where unqualified names are. */
-export const searchPath = statementRule(
+const searchPath = statementRule(
   { name: "search-path", severity: "error", summary: "changes the search path" },
   (unit, ownership) =>
     settingsOf(unit, ownership).flatMap((setting) =>
@@ -48,7 +48,7 @@ function isHarmless(name: string, { schema }: Ownership): boolean {
 }
 
 /** Unqualified names created while the search path begins elsewhere. */
-export const unqualifiedCreation: Rule = {
+const unqualifiedCreation: Rule = {
   name: "unqualified-creation",
   severity: "error",
   summary: "creates an unqualified object after changing the search path",
@@ -80,7 +80,7 @@ function targetOf({ values, reset }: Setting, { schema }: Ownership): string | u
 }
 
 /** The role that statements run as. */
-export const setRole = statementRule(
+const setRole = statementRule(
   { name: "set-role", severity: "error", summary: "changes the role or session user" },
   (unit, ownership) => {
     const fix = "leave it out: migrations run as the owner role of their service";
@@ -94,7 +94,7 @@ export const setRole = statementRule(
 );
 
 /** Settings under which the server reads the script otherwise than the guard does. */
-export const parserSettings = statementRule(
+const parserSettings = statementRule(
   { name: "parser-settings", severity: "error", summary: "changes how the server reads SQL text" },
   (unit, ownership) =>
     settingsOf(unit, ownership)

@@ -5,7 +5,7 @@ import { asText, asTree, optionsOf, optionText } from "../tree.ts";
 import type { Unit } from "../unit.ts";
 
 /** Postgres' own catalogs are read, never written. */
-export const catalogWrite = statementRule(
+const catalogWrite = statementRule(
   { name: "catalog-write", severity: "error", summary: "changes PostgreSQL's own catalogs" },
   (unit) =>
     unit.names.names.filter(changesCatalog).map((name) => ({
@@ -22,7 +22,7 @@ function changesCatalog({ schema, name, object, use }: Name): boolean {
 }
 
 /** The tables of ledgers: the tool's to write, and stock Prisma's. */
-export const ledger = statementRule(
+const ledger = statementRule(
   { name: "ledger", severity: "error", summary: "changes a ledger, the table _prisma_migrations" },
   (unit, { service }) => {
     // The index of its primary key too.
@@ -40,7 +40,7 @@ export const ledger = statementRule(
 );
 
 /** Extensions are declared in the schema file and made once for all services. */
-export const extension = statementRule(
+const extension = statementRule(
   {
     name: "extension",
     severity: "error",
@@ -106,7 +106,7 @@ function extensionObjects(unit: Unit): Problem[] {
 }
 
 /** Dropping with CASCADE reaches into the services that refer to this one. */
-export const cascade = statementRule(
+const cascade = statementRule(
   {
     name: "cascade",
     severity: "error",
