@@ -3,7 +3,7 @@ import { EVERYDAY } from "../support/histories/everyday.ts";
 import { type Outcome, readCurrent, readOutcome, upgradeWithOurs } from "../support/interchange.ts";
 import { readLedger } from "../support/ledger.ts";
 import { createDatabase, testServer } from "../support/postgres.ts";
-import { deployWithPrisma, runPrisma } from "../support/prismaCli.ts";
+import { applyWithEngine, deployWithPrisma, runPrisma } from "../support/prismaCli.ts";
 import { makeWorkspace } from "../support/workspace.ts";
 
 const NAMES = Object.keys(EVERYDAY);
@@ -37,7 +37,7 @@ describe("in the middle of a history", () => {
   beforeAll(async () => {
     const databaseUrl = await createDatabase(await testServer());
     const workspace = makeWorkspace({ shop: { migrations: EVERYDAY } });
-    await deployWithPrisma({ workspace, service: "shop", databaseUrl });
+    expect(await applyWithEngine({ workspace, service: "shop", databaseUrl })).toMatchObject({ status: 0 });
     undisturbed = await readOutcome(databaseUrl, ["shop", "archive"]);
   });
 
@@ -67,7 +67,7 @@ describe("what stock's other verbs write into the ledger", () => {
     const databaseUrl = await createDatabase(await testServer());
     const workspace = makeWorkspace({ auth: { migrations } });
     const where = { workspace, databaseUrl, service: "auth" };
-    expect((await runPrisma(["migrate", "deploy"], where)).output).toMatch("division by zero");
+    expect((await applyWithEngine(where)).output).toMatch("division by zero");
     expect(await readCurrent("auth", where)).toMatchObject({
       applied: 1,
       current: "20250101000000_one",
@@ -119,7 +119,7 @@ describe("the line endings of a script that is applied already", () => {
       const databaseUrl = await createDatabase(server);
       const workspace = makeWorkspace({ auth: { migrations: { "20250101000000_one": before } } });
       const where = { workspace, databaseUrl, service: "auth" };
-      if (who === "stock") await deployWithPrisma(where);
+      if (who === "stock") expect(await applyWithEngine(where)).toMatchObject({ status: 0 });
       else await upgradeWithOurs("auth", where);
       workspace.writeMigration("auth", "20250101000000_one", after);
       workspace.writeMigration("auth", "20250102000000_two", "CREATE TABLE c ();");
