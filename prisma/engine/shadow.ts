@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { DriverAdapterError, type SqlDriverAdapter } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
+import { SHADOW_MARK } from "../../scripts/core/shadow.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
 import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { makeAdapter, openSession } from "./adapter.ts";
@@ -140,12 +141,15 @@ async function identify(client: pg.Client): Promise<string> {
   return rows[0].id;
 }
 
-/** Drops every schema that this role may drop, but those that hold an extension: a history may need it. */
+/**
+ * Drops every schema that this role may drop, but those that hold an extension, which a history may need, and the one by
+ * which the tool knows a database as a shadow.
+ */
 async function emptyDatabase(client: pg.Client, own: string): Promise<void> {
   const { rows } = await client.query(
     `SELECT nspname AS name, EXISTS (SELECT FROM pg_extension e WHERE e.extnamespace = n.oid) AS holds_extension
        FROM pg_namespace n
-      WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND pg_has_role(nspowner, 'MEMBER')`,
+      WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', '${SHADOW_MARK}') AND pg_has_role(nspowner, 'MEMBER')`,
   );
   for (const { name, holds_extension: holdsExtension } of rows as {
     name: string;
