@@ -33,7 +33,6 @@ export interface ShadowHistory {
   ledger: readonly LedgerRow[];
   /** The schema holds something, and no ledger. */
   occupied: boolean;
-  ledgerColumns: readonly string[] | undefined;
 }
 
 /**

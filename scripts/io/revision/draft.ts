@@ -58,8 +58,8 @@ export async function draftRevision(
   });
   if (!drafted) return undefined;
   const { before, renames, revision, back } = drafted;
-  const sql = join2(renderRenames(renames), revision?.sql ?? "");
-  const down = join2(back, renderRenames(reverseRenames(renames)));
+  const sql = prependScript(renderRenames(renames), revision?.sql ?? "");
+  const down = joinScripts(back, renderRenames(reverseRenames(renames)));
   return {
     sql,
     warnings: revision?.warnings ?? [],
@@ -189,6 +189,12 @@ function adviseUp(state: string, { name, schemaFile }: Service): string {
   }
 }
 
-function join2(first: string, second: string): string {
+/** The engine's warnings stay at the head of the whole. */
+function prependScript(first: string, script: string): string {
+  const [warnings = ""] = /^\/\*\s+Warnings:\n[\s\S]*?\*\/\n/.exec(script) ?? [];
+  return warnings + joinScripts(first, script.slice(warnings.length));
+}
+
+function joinScripts(first: string, second: string): string {
   return first === "" || second === "" ? first + second : `${first.trimEnd()}\n\n${second}`;
 }
