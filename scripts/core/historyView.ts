@@ -89,11 +89,16 @@ function stateOf(name: string, standing: Standing, onDisk: ReadonlySet<string>):
   return onDisk.has(name) ? "applied" : "rolled back";
 }
 
-/** The table of `history` for one service. */
-export function renderHistory(views: readonly HistoryView[]): string {
+/** The table of `history` for one service; `marks` are pointed out. */
+export function renderHistory(
+  views: readonly HistoryView[],
+  marks: { head: string | null; current: string | null } = { head: null, current: null },
+): string {
   if (views.length === 0) return "no migrations";
   const rows = views.map(({ migration, state, appliedAt, ms }) => [
-    migration,
+    [migration, migration === marks.current ? "(current)" : "", migration === marks.head ? "(head)" : ""]
+      .filter(Boolean)
+      .join(" "),
     state,
     appliedAt?.replace("T", " ").replace(/\.\d+Z$/, " UTC") ?? "-",
     ms === null ? "-" : renderDuration(ms),

@@ -148,8 +148,8 @@ async function confirmOnDisk(
 
 /** The exact SQL of a prepared upgrade as a script for psql, ledger rows included. */
 export async function renderUpgradeSql(
-  { run, server }: PreparedUpgrade,
-  options: UpgradeOptions,
+  { run, server }: { run: RunPlan; server: Pick<ServerFacts, "citus"> },
+  options: Pick<UpgradeOptions, "lockWait" | "lockTimeout">,
 ): Promise<string> {
   const parts = ["\\set ON_ERROR_STOP on"];
   for (const step of orderScripts(run.plans, run.stateOf)) {
