@@ -6,7 +6,7 @@ import { readHolders } from "./holders.ts";
 /** A transaction that takes longer than this may be waiting for somebody. */
 const FIRST_LOOK_MS = 1_000;
 const NEXT_LOOK_MS = 2_000;
-const SOONEST_LOOK_MS = 50;
+const SOONEST_LOOK_MS = 20;
 
 /** Looks, over a connection of its own, at what keeps running transactions waiting. */
 export interface Watch {
