@@ -136,7 +136,13 @@ export function renderTransaction(
     renderLedgerCheck(script, rules.schema),
   ];
   const head = `${before.join(";\n")};\n`;
-  const after = [...renderRoleAgain(rules), renderRecord(script, rules.schema), "COMMIT"];
+  const after = [
+    ...renderRoleAgain(rules),
+    // Locks of the session would outlast the script, and keep other services' runs waiting.
+    ...(/advisory/i.test(script.sql) ? ["SELECT pg_advisory_unlock_all()"] : []),
+    renderRecord(script, rules.schema),
+    "COMMIT",
+  ];
   return {
     // The script may end inside a line comment, or without a semicolon.
     sql: `${head}${script.sql}\n;\n${after.join(";\n")};\n`,

@@ -69,6 +69,11 @@ export function makeConnections(
       const client = await take();
       try {
         return await work(client);
+      } catch (error) {
+        // What failed work leaves in a session (locks, a statement's late cancellation) ends with the connection.
+        broken.add(client);
+        await closeConnection(client);
+        throw error;
       } finally {
         give(client);
       }
