@@ -6,6 +6,7 @@ import {
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
+import { ownerRole, renderOwnership } from "../../scripts/core/roles.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
 import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { connectTarget, type Target } from "./connection.ts";
@@ -31,7 +32,7 @@ export interface AdapterOptions {
 export async function openSession(target: Target): Promise<pg.Client> {
   const client = await connectTarget(target);
   try {
-    await pinSearchPath(client, target.schema);
+    await pinToSchema(client, target.schema);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
@@ -39,10 +40,19 @@ export async function openSession(target: Target): Promise<pg.Client> {
   }
 }
 
-/** Makes unqualified names mean the schema; inside a transaction, until its end if it is rolled back. */
-export async function pinSearchPath(client: pg.Client, schema: string): Promise<void> {
+/**
+ * Makes unqualified names mean the schema, and acts as its owner role where that owns it, so that what the engine makes
+ * has the same owner as what we make; inside a transaction, until its end if it is rolled back. Tells whether it acts so.
+ */
+export async function pinToSchema(client: pg.Client, schema: string): Promise<boolean> {
   // After connecting, since poolers refuse start-up parameters.
-  await client.query("SELECT set_config('search_path', quote_ident($1), false)", [schema]);
+  const { rows } = await client.query(
+    `SELECT set_config('search_path', quote_ident($1), false), (
+       SELECT set_config('role', r.rolname, false) FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
+        WHERE n.nspname = $1 AND r.rolname = $2 AND pg_has_role(session_user, r.oid, 'MEMBER')) AS role`,
+    [schema, ownerRole(schema)],
+  );
+  return rows[0]?.role !== null;
 }
 
 /** Serves one connection to the schema engine. */
@@ -80,8 +90,9 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
         memory?.clear();
         // The set-up of a shadow database comes this way, not as a script.
         if (sql.includes(SCRIPT_BREAK)) return runScript(client, sql, target.schema);
-        const guarded = guardSchema(sql, target.schema, spared);
-        return guarded === undefined ? 0 : ((await client.query(guarded, args)).rowCount ?? 0);
+        const onSchema = ON_SCHEMA.exec(sql.trim());
+        if (onSchema) return changeSchema(client, onSchema, { own: target.schema, spared });
+        return (await client.query(sql, args)).rowCount ?? 0;
       }),
     executeScript: (script) =>
       guard(async () => {
@@ -98,7 +109,7 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
 async function runScript(client: pg.Client, script: string, schema: string): Promise<number> {
   for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
   // A script such as pg_dump's may leave no search path, and the engine its ledger unfound.
-  await pinSearchPath(client, schema);
+  await pinToSchema(client, schema);
   return 0;
 }
 
@@ -123,16 +134,28 @@ async function takeLock(client: pg.Client, { target, withoutLock }: AdapterOptio
 const ON_SCHEMA = /^(CREATE|DROP) SCHEMA "([\s\S]+)"( CASCADE)?$/;
 
 /**
- * The statement as it may be run: on the own schema, with its name quoted; `undefined` for a reset of another, since a
- * reset drops and creates every schema listed, and those after the first belong to other services. `spared` remembers
- * whose drop was left out, so that its creation is too.
+ * Creates or drops the own schema, with its name quoted. A reset drops and creates every schema listed, and those after
+ * the first belong to other services: `spared` remembers whose drop was left out, so that its creation is too.
  */
-function guardSchema(sql: string, own: string, spared: Set<string>): string | undefined {
-  const [, verb, name, cascade = ""] = ON_SCHEMA.exec(sql.trim()) ?? [];
-  if (name === undefined) return sql;
-  if (name === own) return `${verb} SCHEMA ${quoteIdent(own)}${cascade}`;
-  if (verb === "DROP") spared.add(name);
-  return spared.has(name) ? undefined : sql;
+async function changeSchema(
+  client: pg.Client,
+  [statement, verb, name = "", cascade = ""]: RegExpExecArray,
+  { own, spared }: { own: string; spared: Set<string> },
+): Promise<number> {
+  if (name !== own) {
+    if (verb === "DROP") spared.add(name);
+    if (!spared.has(name)) await client.query(statement);
+    return 0;
+  }
+  if (verb === "DROP" && (await pinToSchema(client, own))) spared.add(own);
+  // An owner role owns its schema and may not make another.
+  await client.query("RESET ROLE");
+  await client.query(`${verb} SCHEMA ${quoteIdent(own)}${cascade}`);
+  if (verb === "CREATE" && spared.has(own)) {
+    for (const grant of renderOwnership(own)) await client.query(grant);
+  }
+  await pinToSchema(client, own);
+  return 0;
 }
 
 function toResultSet(result: pg.QueryArrayResult): SqlResultSet {

@@ -6,7 +6,7 @@ import {
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { Externals } from "../../scripts/core/externals.ts";
-import { type AdapterOptions, makeAdapter, openSession, pinSearchPath } from "./adapter.ts";
+import { type AdapterOptions, makeAdapter, openSession, pinToSchema } from "./adapter.ts";
 import { parseTarget, type Target } from "./connection.ts";
 import { toAdapterError, toUserFacingError, type UserFacingError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
@@ -60,7 +60,7 @@ export function keptConnections(url: string, lent?: pg.Client): Connections & { 
     return opened;
   };
   const share = async (): Promise<SqlDriverAdapter> => {
-    if (lent) await pinSearchPath(lent, target.schema);
+    if (lent) await pinToSchema(lent, target.schema);
     const client = lent ?? (await ownClient());
     return makeAdapter(client, { target, memory, visibility, dispose: async () => {} });
   };
