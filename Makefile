@@ -58,7 +58,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history heads show sql guard
+.PHONY: revision upgrade-head upgrade downgrade current history stamp heads show sql guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -76,6 +76,9 @@ current: build ## where each service stands: [app=billing]
 
 history: build ## every migration with its state: [app=billing]
 	@$(SCHEMATA) history
+
+stamp: build ## record migrations as applied or not, without running them: app=billing to=head [yes=1]
+	@$(SCHEMATA) stamp
 
 heads: build ## the newest migration of each service on disk: [app=billing]
 	@$(SCHEMATA) heads
