@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PrismaPg } from "@prisma/adapter-pg";
+import { appRole } from "../scripts/core/roles.ts";
 import { pinToSchema, readServiceSettings } from "./database.ts";
 import { parseTarget } from "./engine/connection.ts";
 
@@ -11,6 +12,11 @@ export interface PinnedAdapterOptions {
   /** `import.meta.url` of a file in services/<name>/src. */
   from: string;
 }
+
+/** Where the database has the service's app role and the login may act as it, that is all that the client may do. */
+const PIN = `SELECT set_config('search_path', quote_ident($1), false), (
+  SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = $2 AND pg_has_role(oid, 'MEMBER')
+     AND has_schema_privilege(oid, to_regnamespace(quote_ident($1)), 'USAGE'))`;
 
 /**
  * The driver adapter of a service's typed client: generated queries name the schema, and raw SQL finds it, and nothing
@@ -24,7 +30,7 @@ export function pinnedAdapter({ schema, url, from }: PinnedAdapterOptions): Pris
     application_name: schema,
     // After connecting, since poolers refuse start-up parameters.
     onConnect: async (client: { query(sql: string, values: string[]): Promise<unknown> }) => {
-      await client.query("SELECT set_config('search_path', quote_ident($1), false)", [schema]);
+      await client.query(PIN, [schema, appRole(schema)]);
     },
   };
   return new PrismaPg(pool as ConstructorParameters<typeof PrismaPg>[0], { schema });

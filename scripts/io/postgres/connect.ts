@@ -1,23 +1,17 @@
 import pg from "pg";
+import { parseTarget } from "../../../prisma/engine/connection.ts";
 import { type Failure, SchemataError } from "../../core/errors.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
 import { quoteIdent } from "../../core/sql.ts";
 
 export type Client = pg.Client;
 
-const CONNECT_TIMEOUT_MS = 15_000;
-
 /**
  * Opens one connection. Nothing is asked of the session at start but its name, since a pooler in transaction mode
  * refuses other start-up parameters. Fails with a {@link SchemataError} that says what to do.
  */
 export async function connect(url: string, applicationName = "schemata"): Promise<Client> {
-  const client = new pg.Client({
-    connectionString: withoutPrismaParameters(url),
-    application_name: applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-  });
+  const client = new pg.Client({ ...parseTarget(url).config, application_name: applicationName });
   // A connection that breaks while idle emits an error; the next query reports it.
   client.on("error", () => {});
   try {
@@ -121,22 +115,6 @@ export function databaseName(url: string): string {
 
 function loginName(url: string): string {
   return decodeURIComponent(new URL(url).username) || DEFAULT_LOGIN.user;
-}
-
-/** Prisma's own parameters mean nothing to Postgres, and node-postgres would pass some of them on. */
-function withoutPrismaParameters(url: string): string {
-  const parsed = new URL(url);
-  for (const name of [
-    "schema",
-    "pgbouncer",
-    "connection_limit",
-    "pool_timeout",
-    "statement_cache_size",
-    "socket_timeout",
-  ]) {
-    parsed.searchParams.delete(name);
-  }
-  return parsed.href;
 }
 
 function connectFailure(url: string, error: unknown): Failure {

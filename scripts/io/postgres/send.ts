@@ -1,5 +1,6 @@
 import type { EventEmitter } from "node:events";
 import pg from "pg";
+import { parseTarget } from "../../../prisma/engine/connection.ts";
 import type { Client } from "./connect.ts";
 
 /** What of node-postgres' connection a query of our own needs. */
@@ -45,7 +46,7 @@ export async function rollBack(client: Client): Promise<void> {
 export function cancelRunning(client: Client, url: string): void {
   const running = client as unknown as { activeQuery: unknown };
   if (!running.activeQuery) return;
-  const canceller = new pg.Client({ connectionString: url }) as unknown as {
+  const canceller = new pg.Client(parseTarget(url).config) as unknown as {
     cancel(client: Client, query: unknown): void;
     connection: EventEmitter;
   };

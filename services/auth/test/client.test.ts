@@ -41,3 +41,16 @@ test("every connection of the pool is pinned", async () => {
   );
   expect(paths.flat()).toEqual(Array.from({ length: 5 }, () => ({ slept: "", schema: "auth" })));
 });
+
+test("the client acts as auth's app role: its own rows, and nothing of billing's", async () => {
+  expect(await auth.$queryRaw`SELECT current_user::text AS role`).toEqual([{ role: "auth_app" }]);
+  const forbidden = /42501|permission denied|denied access/;
+  await expect(auth.$queryRaw`SELECT * FROM billing.invoices`).rejects.toThrow(forbidden);
+  await expect(auth.$executeRaw`DELETE FROM billing.invoices`).rejects.toThrow(forbidden);
+  await expect(auth.$executeRaw`CREATE TABLE billing.mine (id int)`).rejects.toThrow(forbidden);
+  await expect(auth.$executeRaw`CREATE TABLE auth.mine (id int)`).rejects.toThrow(forbidden);
+  await expect(auth.$executeRaw`SELECT * FROM auth._prisma_migrations`).rejects.toThrow(forbidden);
+  expect(
+    await auth.$queryRaw`SELECT table_name FROM information_schema.tables WHERE table_schema = 'billing'`,
+  ).toEqual([]);
+});

@@ -46,3 +46,16 @@ test("raw SQL finds billing's tables, and none of another service, by name", asy
   ]);
   await expect(billing.$queryRaw`SELECT * FROM users`).rejects.toThrow(/users/);
 });
+
+test("the client acts as billing's app role: its own rows, and nothing of auth's", async () => {
+  expect(await billing.$queryRaw`SELECT current_user::text AS role`).toEqual([{ role: "billing_app" }]);
+  const forbidden = /42501|permission denied|denied access/;
+  await expect(billing.$queryRaw`SELECT * FROM auth.users`).rejects.toThrow(forbidden);
+  await expect(billing.$executeRaw`DELETE FROM auth.users`).rejects.toThrow(forbidden);
+  await expect(billing.$executeRaw`CREATE TABLE auth.mine (id int)`).rejects.toThrow(forbidden);
+  await expect(billing.$executeRaw`CREATE TABLE billing.mine (id int)`).rejects.toThrow(forbidden);
+  await expect(billing.$executeRaw`SELECT * FROM billing._prisma_migrations`).rejects.toThrow(forbidden);
+  expect(
+    await billing.$queryRaw`SELECT table_name FROM information_schema.tables WHERE table_schema = 'auth'`,
+  ).toEqual([]);
+});
