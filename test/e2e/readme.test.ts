@@ -1,0 +1,299 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { parse } from "yaml";
+import { VERBS } from "../../scripts/commands/index.ts";
+import { EXIT } from "../../scripts/core/errors.ts";
+import { type CheckoutCopy, type CommandResult, copyCheckout, STRANGER } from "../support/checkout.ts";
+import { findFreePort } from "../support/server.ts";
+import { CHECKOUT } from "../support/workspace.ts";
+
+// Make, the tool and the stock CLI, one after the other, on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
+
+const README = readFileSync(join(CHECKOUT, "README.md"), "utf8");
+const blocks = (language: string) =>
+  [...README.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms"))].map(([, text = ""]) => text);
+const COMMANDS = blocks("shell").flatMap((block) =>
+  block.split("\n").filter((line) => line !== "" && !line.startsWith("#")),
+);
+
+let copy: CheckoutCopy;
+let shop: string;
+
+beforeAll(async () => {
+  copy = await copyCheckout();
+  shop = join(dirname(copy.root), "shop");
+});
+
+afterAll(async () => {
+  await copy.run("node dist/cli.js stop-db");
+  await copy.run("node dist/cli.js --root ../shop stop-db");
+});
+
+/** How one command of the README is tried: what is done before it, and what must be true of it. */
+interface Trial {
+  before?: () => Promise<unknown> | unknown;
+  /** Instead of running it as it stands. */
+  run?: (command: string) => Promise<CommandResult>;
+  check: (result: CommandResult) => Promise<unknown> | unknown;
+}
+
+const editSchema = (service: string, from: string, to: string) => {
+  const file = join(copy.root, "services", service, "schema.prisma");
+  const text = readFileSync(file, "utf8");
+  expect(text).toContain(from);
+  writeFileSync(file, text.replace(from, to));
+};
+const newest = (service: string) => {
+  const folder = join(copy.root, "services", service, "migrations");
+  const [last = ""] = readdirSync(folder)
+    .filter((name) => /^\d/.test(name))
+    .sort()
+    .reverse();
+  return { name: last, read: (file: string) => readFileSync(join(folder, last, file), "utf8") };
+};
+interface Standing {
+  service: string;
+  current: string | null;
+  head: string | null;
+  pending: string[];
+}
+const standing = async (service: string) => {
+  const { stdout } = await copy.run("node dist/cli.js current --json");
+  const { services }: { services: Standing[] } = JSON.parse(stdout);
+  return services.find((one) => one.service === service);
+};
+const atHead = async (service: string) =>
+  expect(await standing(service)).toMatchObject({ current: newest(service).name, pending: [] });
+const json =
+  (shape: object) =>
+  ({ stdout }: CommandResult) =>
+    expect(JSON.parse(stdout)).toMatchObject(shape);
+const notes =
+  (text: string | RegExp) =>
+  ({ stderr }: CommandResult) =>
+    expect(stderr).toMatch(text);
+const prints =
+  (text: string | RegExp) =>
+  ({ stdout }: CommandResult) =>
+    expect(stdout).toMatch(text);
+
+/** Recipes that would run this very suite, minutes of measurements, or Docker: read, not run. */
+const recipe = (line: string): Trial => ({
+  run: (command) => copy.run(command.replace(/^make/, "make -n")),
+  check: prints(line),
+});
+const unrun = (check: Trial["check"]): Trial => ({
+  run: async () => ({ status: 0, stdout: "", stderr: "" }),
+  check,
+});
+
+const TRIALS: Record<string, Trial> = {
+  "git clone REPOSITORY schemata && cd schemata": {
+    run: (command) => {
+      const folder = join(dirname(copy.root), "clone");
+      mkdirSync(folder);
+      return copy.run(`cd ${folder} && ${command.replace("REPOSITORY", CHECKOUT)} && ls`);
+    },
+    check: prints(/^Makefile$/m),
+  },
+  "make upgrade-head": { check: prints(/^2 services: .*(?:upgraded|up-to-date) \(/m) },
+  "make start-db": { check: () => notes(`127.0.0.1:${copy.port}`) },
+  "make stop-db": { check: notes("The embedded server has stopped") },
+  "make start-db db=docker": recipe("node dist/cli.js start-db"),
+  "make studio app=auth": {
+    run: readStudio,
+    check: prints(/^auth {2}http:\/\/localhost:\d+\/#schema=auth/m),
+  },
+  "make reset-db yes=1": {
+    check: async (result) => {
+      notes("test_db on 127.0.0.1")(result);
+      expect(await standing("auth")).toMatchObject({ current: null });
+    },
+  },
+  "make upgrade-head app=auth": { check: () => atHead("auth") },
+  "make current": { check: prints(/^auth .*\nbilling .* at head$/m) },
+  "make history app=auth": { check: prints(/ applied .* UTC /) },
+  'make revision app=auth m="add nickname"': {
+    before: () => editSchema("auth", "locale ", "nickname String?\n  locale "),
+    check: (result) => {
+      prints(/^services\/auth\/migrations\/\d{14}_add_nickname\/migration\.sql\n.*\/down\.sql$/m)(result);
+      expect(newest("auth").read("migration.sql")).toContain('ADD COLUMN     "nickname" TEXT');
+      expect(newest("auth").read("down.sql")).toContain('DROP COLUMN "nickname"');
+    },
+  },
+  "make downgrade app=auth to=-1 yes=1": {
+    check: async () => expect((await standing("auth"))?.pending).toEqual([newest("auth").name]),
+  },
+  'make revision app=auth m="call it alias" rename=users.nickname=alias': {
+    before: () => editSchema("auth", "nickname String?", "alias String?"),
+    check: () =>
+      expect(newest("auth").read("migration.sql")).toMatch(/RENAME COLUMN "?nickname"? TO "?alias"?/),
+  },
+  'make revision app=billing m="backfill totals" empty=1': {
+    check: () => expect(newest("billing").name).toMatch(/_backfill_totals$/),
+  },
+  "make generate": {
+    check: () => {
+      const models = readFileSync(join(copy.root, "services/auth/src/generated/models/User.ts"), "utf8");
+      expect(models).toContain("alias");
+    },
+  },
+  'make prisma app=auth args="migrate status"': {
+    before: () => copy.run("make upgrade-head"),
+    check: prints("Database schema is up to date!"),
+  },
+  'make dev app=auth args="--name add_sessions --create-only"': {
+    run: (command) => copy.run(`script -qec '${command}' /dev/null`),
+    check: () => expect(newest("auth").name).toMatch(/_add_sessions$/),
+  },
+  "make deploy app=auth": { check: () => atHead("auth") },
+  "make init.sql": { check: notes("init.sql is up to date") },
+  "make upgrade-head dry_run=1": {
+    before: () => copy.run("make revision app=billing m=more empty=1"),
+    check: prints(/^billing: \d+ migrations? to apply$/m),
+  },
+  "make upgrade app=billing to=+1": { check: prints(/^billing +upgraded +1 migration/m) },
+  "make current json=1": { check: json({ services: [{ service: "auth" }, { service: "billing" }] }) },
+  "node dist/cli.js current --json": { check: json({ services: [{ service: "auth", schema: "auth" }, {}] }) },
+  "node dist/cli.js history --app auth --json": {
+    check: json({ services: [{ service: "auth", migrations: expect.any(Array) }] }),
+  },
+  "node dist/cli.js upgrade-head --json": {
+    check: json({ services: [{ error: null, applied: expect.any(Array) }, {}] }),
+  },
+  "node dist/cli.js upgrade-head --dry-run --json": {
+    check: json({ services: [{ refusal: null, migrations: expect.any(Array) }, {}] }),
+  },
+  'node dist/cli.js --root ../shop revision --app orders -m "first tables"': {
+    before: makeShop,
+    check: prints(/_first_tables\/migration\.sql$/m),
+  },
+  "node dist/cli.js --root ../shop upgrade-head": { check: prints(/^1 service: 1 upgraded/m) },
+  "node dist/cli.js --root ../shop current": { check: prints(/^orders .* at head$/m) },
+  "node dist/cli.js --root ../shop provision --dry-run": {
+    check: prints(/CREATE SCHEMA IF NOT EXISTS "orders"/),
+  },
+  "docker compose run --rm --build auth": unrun(() => {
+    const compose = parse(readFileSync(join(copy.root, "docker-compose.yml"), "utf8"), { merge: true });
+    expect(compose.services.auth).toMatchObject({ build: ".", command: ["upgrade-head", "--app", "auth"] });
+  }),
+  "docker build -t schemata .": unrun(() => expect(existsSync(join(copy.root, "Dockerfile"))).toBe(true)),
+  "docker run --rm -e DATABASE_URL=postgresql://user:password@host:5432/database schemata upgrade-head":
+    unrun(() => {
+      const dockerfile = readFileSync(join(copy.root, "Dockerfile"), "utf8");
+      expect(dockerfile).toMatch(/^ENTRYPOINT \["node", "dist\/cli\.js"\]$/m);
+    }),
+  "make test": recipe("vitest run"),
+  "make lint": recipe("biome check"),
+  "make bench only=current": recipe("only=current"),
+};
+
+test("every command of the README has its trial, and every trial its command", () => {
+  expect([...new Set(COMMANDS)].sort()).toEqual(Object.keys(TRIALS).sort());
+});
+
+describe("in the README's order", () => {
+  for (const [index, command] of COMMANDS.entries()) {
+    test(`${index + 1}. ${command}`, async () => {
+      const trial = TRIALS[command];
+      expect(trial, "a trial in this file").toBeDefined();
+      await trial?.before?.();
+      const result = await (trial?.run ?? copy.run)(command);
+      expect(result.status, `${result.stdout}\n${result.stderr}`).toBe(0);
+      await trial?.check(result);
+    });
+  }
+});
+
+test("nothing of it installed anything, or changed a file that the user did not", async () => {
+  expect((await copy.run("make -q build")).status).toBe(0);
+});
+
+/** Starts Studio as make does, takes the address that it prints, opens it, and interrupts it as Ctrl-C would. */
+async function readStudio(command: string): Promise<CommandResult> {
+  const studio = spawn("/bin/sh", ["-c", `exec ${command}`], {
+    cwd: copy.root,
+    env: STRANGER,
+    detached: true,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(studio, "close");
+  let stdout = "";
+  for await (const chunk of studio.stdout) {
+    stdout += String(chunk);
+    const [, address] = /(http:\/\/localhost:\d+)\/#/.exec(stdout) ?? [];
+    if (address === undefined) continue;
+    expect((await fetch(address)).status).toBe(200);
+    break;
+  }
+  process.kill(-(studio.pid ?? 0), "SIGINT");
+  await ended;
+  return { status: 0, stdout, stderr: "" };
+}
+
+/** Another workspace beside the copy: a schema file and nothing else, on a server of its own. */
+async function makeShop(): Promise<void> {
+  mkdirSync(join(shop, "services/orders"), { recursive: true });
+  writeFileSync(join(shop, ".env"), `DB_PORT=${await findFreePort()}\n`);
+  writeFileSync(
+    join(shop, "services/orders/schema.prisma"),
+    `datasource db {\n  provider = "postgresql"\n  schemas  = ["orders"]\n}\n\nmodel Order {\n  id Int @id\n  @@schema("orders")\n}\n`,
+  );
+}
+
+describe("what it says is so", () => {
+  test("the one line of a service's configuration", () => {
+    const config = readFileSync(join(CHECKOUT, "services/auth/prisma.config.ts"), "utf8");
+    expect(blocks("ts")).toEqual([config]);
+  });
+
+  test("the line of init.sql", () => {
+    const [line = ""] = blocks("SQL");
+    expect(readFileSync(join(CHECKOUT, "init.sql"), "utf8")).toContain(line);
+  });
+
+  test("the exit statuses", () => {
+    const told = [...README.matchAll(/^\| (\d+) \| /gm)].map(([, status]) => Number(status));
+    expect(told).toEqual(Object.values(EXIT));
+  });
+
+  test("each setting's variable is its option's", () => {
+    const rows = [...README.matchAll(/^\| [^|]+ \| `--([a-z-]+)` \| `(SCHEMATA_[A-Z_]+)` \|/gm)];
+    expect(rows.length).toBeGreaterThan(10);
+    for (const [, option = "", variable] of rows)
+      expect(variable).toBe(`SCHEMATA_${option.toUpperCase().replaceAll("-", "_")}`);
+  });
+
+  test("every verb that it names exists", () => {
+    const named = [...README.matchAll(/(?:`schemata|node dist\/cli\.js(?: --root \S+)?) ([a-z][a-z-]+)/g)];
+    const verbs = named.map(([, verb = ""]) => verb);
+    expect(verbs.length).toBeGreaterThan(5);
+    // As in "schemata failed: …", its own word for a defect.
+    expect(verbs.filter((verb) => verb !== "failed" && !Object.hasOwn(VERBS, verb))).toEqual([]);
+  });
+
+  test("the tool has every message that it helps with", () => {
+    const sources = ["scripts", "prisma", "Makefile"]
+      .flatMap((path) =>
+        path === "Makefile"
+          ? [path]
+          : readdirSync(join(CHECKOUT, path), { recursive: true, encoding: "utf8" })
+              .filter((file) => file.endsWith(".ts"))
+              .map((file) => join(path, file)),
+      )
+      .map((file) => readFileSync(join(CHECKOUT, file), "utf8"))
+      .join("\n");
+    const table = README.slice(README.indexOf("# Troubleshooting"), README.indexOf("# How it compares"));
+    const messages = [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, message = ""]) => message);
+    expect(messages.length).toBeGreaterThan(8);
+    const parts = messages
+      .filter((text) => !text.startsWith("port"))
+      .flatMap((message) => message.split("…"))
+      .map((part) => part.trim().replaceAll(/^"|"$/g, ""));
+    expect(parts.filter((part) => !sources.includes(part))).toEqual([]);
+  });
+});
