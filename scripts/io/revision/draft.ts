@@ -1,9 +1,5 @@
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import type { Engine } from "../../../prisma/engine/open.ts";
 import { renderDifference } from "../../core/catalogView.ts";
-import { fail, SchemataError } from "../../core/errors.ts";
-import { parseExternals } from "../../core/externals.ts";
+import { fail } from "../../core/errors.ts";
 import { parseModels } from "../../core/models.ts";
 import {
   guessRenames,
@@ -19,7 +15,7 @@ import { describeDataEffects, renameTables, type Tables } from "../../core/table
 import { sqlState } from "../postgres/connect.ts";
 import { proveDown } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
-import { PATHS } from "../workspace.ts";
+import { explainEngine, openShadowEngine, readSchemaFile } from "./engine.ts";
 import { readTables } from "./tables.ts";
 
 /** A migration that is not written yet. */
@@ -51,9 +47,9 @@ export async function draftRevision(
     const renames = planRenames(service, { requests, before, text });
     if (renames.length > 0) await client.query(renderRenames(renames));
     await using engine = await openShadowEngine(shadow, service, text);
-    const revision = await explain(service, () => engine.revise());
+    const revision = await explainEngine(service, () => engine.revise());
     if (!revision && renames.length === 0) return undefined;
-    const back = revision ? await explain(service, () => engine.diff("schema", "database")) : "";
+    const back = revision ? await explainEngine(service, () => engine.diff("schema", "database")) : "";
     return { before, renames, revision, back: unqualify(back, service.schema) };
   });
   if (!drafted) return undefined;
@@ -104,11 +100,6 @@ async function prove(
   return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
 }
 
-/** The schema file as Prisma's parser takes it: it knows no byte order mark. */
-function readSchemaFile({ dir }: Service): string {
-  return readFileSync(join(dir, PATHS.schemaFile), "utf8").replace(/^\uFEFF/, "");
-}
-
 function planRenames(
   service: Service,
   { requests, before, text }: { requests: readonly RenameRequest[]; before: Tables; text: string },
@@ -121,48 +112,6 @@ function planRenames(
     models: parseModels(text, service.schema),
   });
   return "problem" in resolved ? fail(resolved.problem) : resolved.renames;
-}
-
-async function openShadowEngine({ client, url }: Shadow, service: Service, text: string): Promise<Engine> {
-  const { openEngine } = await import("../../../prisma/engine/open.ts");
-  const pinned = new URL(url);
-  pinned.searchParams.set("schema", service.schema);
-  return explain(service, () =>
-    openEngine({
-      url: pinned.href,
-      client,
-      schemaFiles: [{ path: service.schemaFile, content: text }],
-      external: parseExternals(text, service.schema),
-    }),
-  );
-}
-
-/** Gives a failure of the engine its service; Prisma's own words hold file, line and what to correct. */
-async function explain<T>(service: Service, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof SchemataError || !(error instanceof Error)) throw error;
-    const { code, panic } = error as Error & { code?: string; panic?: boolean };
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the engine colours its messages for a terminal.
-    const why = error.message.replaceAll(/\u001B\[[0-9;]*m/g, "").trim();
-    if (code === "P1012") {
-      return fail({
-        fact: `${service.name}: ${service.schemaFile} is not valid`,
-        why,
-        fix: `correct ${service.schemaFile}`,
-        cause: error,
-      });
-    }
-    return fail({
-      fact: `${service.name}: Prisma's engine could not compare ${service.schemaFile} with the migrations`,
-      why,
-      fix: panic
-        ? "this is a defect of Prisma's engine: write the migration by hand with --empty"
-        : `correct ${service.schemaFile}, or write the migration by hand with --empty`,
-      cause: error,
-    });
-  }
 }
 
 function failUp(service: Service, error: unknown): never {
