@@ -8,6 +8,7 @@ BIN := node_modules/.bin
 SCHEMATA := node dist/cli.js
 INSTALLED := node_modules/.package-lock.json
 OLDER_POSTGRES := test/postgres/node_modules/.package-lock.json
+BROWSER := test/browser/node_modules/.package-lock.json
 BENCH_TOOLS := bench/node_modules/.package-lock.json
 CLIENTS := $(patsubst %/schema.prisma,%/src/generated/client.ts,$(wildcard services/*/schema.prisma))
 SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
@@ -27,6 +28,10 @@ $(INSTALLED): package.json package-lock.json .npmrc
 
 $(OLDER_POSTGRES): $(addprefix test/postgres/,package.json package-lock.json .npmrc)
 	npm ci --prefix test/postgres --loglevel=error
+	@touch $@
+
+$(BROWSER): $(addprefix test/browser/,package.json package-lock.json .npmrc)
+	npm ci --prefix test/browser --loglevel=error
 	@touch $@
 
 $(BENCH_TOOLS): $(addprefix bench/,package.json package-lock.json .npmrc)
@@ -58,7 +63,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history stamp heads show sql guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan stamp heads show sql guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -76,6 +81,9 @@ current: build ## where each service stands: [app=billing]
 
 history: build ## every migration with its state: [app=billing]
 	@$(SCHEMATA) history
+
+plan: build ## what upgrade-head would do, in order, with the locks it takes: [app=billing]
+	@$(SCHEMATA) plan
 
 stamp: build ## record migrations as applied or not, without running them: app=billing to=head [yes=1]
 	@$(SCHEMATA) stamp
@@ -114,7 +122,7 @@ services/%/src/generated/client.ts: services/%/schema.prisma $(INSTALLED) | dist
 	@touch -c $@
 
 .PHONY: test lint format typecheck
-test: build generate $(OLDER_POSTGRES) ## run the whole test suite
+test: build generate $(OLDER_POSTGRES) $(BROWSER) ## run the whole test suite
 	@$(BIN)/vitest run
 
 lint: build typecheck ## formatter, linter, types, unused exports and dependencies
