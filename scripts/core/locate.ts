@@ -32,6 +32,17 @@ export function locate(sql: string, offset: number): Location {
   return { line: lines.length, column: Array.from(lines.at(-1) ?? "").length + 1 };
 }
 
+/** The line that an index lies in, cut to a width for people: for a script that the parser cannot divide. */
+export function lineAt(sql: string, offset: number): string {
+  const before =
+    sql
+      .slice(0, offset)
+      .split(/\r\n|\n|\r/)
+      .at(-1) ?? "";
+  const after = sql.slice(offset).split(/\r\n|\n|\r/, 1)[0] ?? "";
+  return shorten((before + after).trim());
+}
+
 /**
  * The JavaScript string index of Postgres' `position`, which counts code points from 1 in the text that was
  * sent; add the index in the script at which that text begins.

@@ -26,6 +26,7 @@ export interface ServiceReport {
   status: "upgraded" | "up-to-date" | "failed" | "skipped";
   applied: string[];
   error?: unknown;
+  failure?: Record<string, unknown>;
 }
 
 export interface ServiceState {

@@ -78,9 +78,11 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
   let limit = job.rules.citus ? 1 : BATCH.scripts;
   for (let [first] = scripts; first; [first] = scripts) {
     requireNotInterrupted(run.signal, job, first);
+    const before = ledger;
     if (first.mode === "stepwise") {
-      const applied = await applyStepwise(client, { ...job, ledger }, { script: first, run });
-      ({ scripts, ledger } = applied ? advance(scripts, ledger, 1) : await readAgain(client, job));
+      const changed = await applyStepwise(client, { ...job, ledger }, { script: first, run });
+      ({ scripts, ledger } = changed ? await readAgain(client, job, changed) : advance(scripts, ledger, 1));
+      if (changed && scripts[0] === first && isSameLedger(before, ledger)) throw changed;
       continue;
     }
     const batch = makeBatch(await readScripts(job, scripts, limit), { job, ledger });
@@ -94,7 +96,10 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
     ({ scripts, ledger } = await readAgain(client, job, failure));
     requireNotInterrupted(run.signal, job, first);
     if (scripts[0] !== first) attempt = 0;
-    if (isLedgerChanged(error)) continue;
+    if (isLedgerChanged(error)) {
+      if (scripts[0] === first && isSameLedger(before, ledger)) throw failure;
+      continue;
+    }
     if (batch.scripts.length > 1 && progress.transactions === 0 && progress.statements === 0) {
       // A syntax error fails the whole message before its first statement: send one by one to find whose it is.
       limit = 1;
@@ -105,6 +110,11 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
     await pause(attempt, { error, job, run, script: batch.scripts[progress.transactions] ?? first });
   }
   return ledger;
+}
+
+/** Nobody has changed anything: what speaks of a changed ledger is a script, or the ledger shows us less than it holds. */
+function isSameLedger(a: LedgerState, b: LedgerState): boolean {
+  return a.exists === b.exists && a.rows === b.rows && a.previous === b.previous;
 }
 
 function advance(
@@ -129,7 +139,7 @@ function advance(
 async function readAgain(
   client: Client,
   job: ApplyJob,
-  failure?: SchemataError,
+  failure: SchemataError,
 ): Promise<ReturnType<ApplyJob["replan"]>> {
   await rollBack(client);
   let rows: LedgerRow[];
@@ -139,7 +149,7 @@ async function readAgain(
   } catch (error) {
     // 42P01: the transaction that would have made the ledger was the one that failed.
     if (sqlState(error) === "42P01") return job.replan(undefined);
-    throw failure ?? error;
+    throw failure;
   }
   return job.replan(rows);
 }

@@ -3,7 +3,7 @@ import { stripShardSuffix } from "../../core/citus.ts";
 import type { Direction } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
 import type { Migration } from "../../core/history.ts";
-import { indexOfPosition, locate, locateStatement } from "../../core/locate.ts";
+import { indexOfPosition, lineAt, locate, locateStatement } from "../../core/locate.ts";
 import { explainMigrationFailure, type StatementPlace } from "../../core/migrationFailure.ts";
 import type { Service } from "../../core/service.ts";
 import { shownFile } from "../script.ts";
@@ -104,6 +104,7 @@ async function findPlace(
   // Behind the script's last statement it is the commit that failed, for all of them together.
   if (!inScript && statement >= statements.length) return undefined;
   const at = inScript ? offset : (statements[statement]?.start ?? 0);
-  const place = locateStatement(sent.script, statements, { offset: at });
+  const found = locateStatement(sent.script, statements, { offset: at });
+  const place = found.text === "" ? { ...found, text: lineAt(sent.script, at) } : found;
   return file ? { ...place, ...locate(file.text, file.start + at) } : place;
 }

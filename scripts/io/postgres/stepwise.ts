@@ -27,13 +27,14 @@ export interface StepwiseStart {
 /**
  * Runs a script that Postgres refuses to run in one transaction: row first, then step by step, each counted, then
  * the row finished. A failure that left nothing behind takes the row back; any other leaves it unfinished, with the
- * reason in `logs`, for `repair`. Returns whether it ran: not if another runner has changed the ledger before its turn.
+ * reason in `logs`, for `repair`. Where another runner has changed the ledger before its turn, it does nothing and
+ * returns what there is to say of that.
  */
 export async function applyStepwise(
   client: Client,
   job: ApplyJob,
   { script, run, from = 0 }: StepwiseStart,
-): Promise<boolean> {
+): Promise<SchemataError | undefined> {
   const { service, rules, ledger } = job;
   const { name, checksum } = script.migration;
   if (run.pooled) {
@@ -66,7 +67,8 @@ export async function applyStepwise(
   const sending = { client, job, run, script, sql };
   try {
     await sendOwn(sending, text.opening, { turn: true });
-    if (from === 0 && !(await startRow(sending, text.start))) return false;
+    const changed = from === 0 ? await startRow(sending, text.start) : undefined;
+    if (changed) return changed;
     for (const [index, step] of text.steps.entries()) await runStep(sending, step, from + index);
     await sendOwn(sending, text.finish);
   } finally {
@@ -75,7 +77,7 @@ export async function applyStepwise(
     await client.query(text.closing).catch(() => {});
   }
   run.emit({ kind: "applied", service: service.name, migration: name, ms: performance.now() - started });
-  return true;
+  return undefined;
 }
 
 interface Sending {
@@ -97,12 +99,12 @@ async function sendOwn(sending: Sending, message: string, { turn = false } = {})
 }
 
 /** Records the migration as started, unless the ledger is no longer as planned. */
-async function startRow(sending: Sending, message: string): Promise<boolean> {
+async function startRow(sending: Sending, message: string): Promise<SchemataError | undefined> {
   try {
     await sendOwn(sending, message);
-    return true;
+    return undefined;
   } catch (error) {
-    if (error instanceof SchemataError && isLedgerChanged(error.cause)) return false;
+    if (error instanceof SchemataError && isLedgerChanged(error.cause)) return error;
     throw error;
   }
 }
