@@ -62,7 +62,7 @@ END $$;`,
     script: "CREATE TABLE a ();\n\nSELECT boom();\nCREATE TABLE b ();",
     at: "3:1",
     sqlState: "P0042",
-    says: /it went off[^]*Detail: the fuse was short\n\s+Hint: take a longer one\n\s+Where: PL\/pgSQL function boom\(\) line 3 at RAISE/,
+    says: /it went off[\s\S]*Detail: the fuse was short\n\s+Hint: take a longer one\n\s+Where: PL\/pgSQL function boom\(\) line 3 at RAISE/,
     statement: "SELECT boom()",
   },
   in_do_block: {
@@ -77,7 +77,7 @@ END $$;`,
     script: 'INSERT INTO "Größe" VALUES (1, 1);\n/* no\n position */ INSERT INTO "Größe" VALUES (2, 0);',
     at: "3:14",
     sqlState: "23514",
-    says: /violates check constraint[^]*Detail: Failing row contains \(2, 0\)/,
+    says: /violates check constraint[\s\S]*Detail: Failing row contains \(2, 0\)/,
     statement: 'INSERT INTO "Größe" VALUES (2, 0)',
   },
   unique: {
@@ -85,7 +85,7 @@ END $$;`,
     script: '\nCREATE UNIQUE INDEX only_one ON "Größe" (n);',
     at: "2:1",
     sqlState: "23505",
-    says: /could not create unique index "only_one"[^]*Detail: Key \(n\)=\(1\) is duplicated/,
+    says: /could not create unique index "only_one"[\s\S]*Detail: Key \(n\)=\(1\) is duplicated/,
     statement: 'CREATE UNIQUE INDEX only_one ON "Größe" (n)',
   },
   at_commit: {
@@ -93,7 +93,7 @@ END $$;`,
     script: "CREATE TABLE a ();\nINSERT INTO child VALUES (99);\nCREATE TABLE b ();",
     at: undefined,
     sqlState: "23503",
-    says: /foreign key constraint[^]*Detail: Key \(parent\)=\(99\) is not present/,
+    says: /foreign key constraint[\s\S]*Detail: Key \(parent\)=\(99\) is not present/,
   },
   syntax: {
     script: "CREATE TABLE a ();\n\nCREATE TABEL b ();\nCREATE TABLE c ();",
@@ -107,7 +107,7 @@ END $$;`,
       "CREATE TABLE a ();\nDO $$ BEGIN RAISE 'could not extend file: No space left on device' USING ERRCODE = '53100'; END $$;",
     at: "2:1",
     sqlState: "53100",
-    says: /No space left on device[^]*Fix: the server's disk is full: free space there/,
+    says: /No space left on device[\s\S]*Fix: the server's disk is full: free space there/,
   },
   cancelled: {
     script: "SET statement_timeout = '50ms';\nSELECT pg_sleep(10);",
@@ -171,7 +171,9 @@ describe("a migration that fails", () => {
       expect(error).toMatch(`(SQLSTATE ${sqlState})`);
       expect(error).toMatch(says);
       expect(error).toMatch(
-        new RegExp(`\\n {2}Fix: [^]*make upgrade-head app=${name}\\n[^]*Nothing of this migration was kept`),
+        new RegExp(
+          `\\n {2}Fix: [\\s\\S]*make upgrade-head app=${name}\\n[\\s\\S]*Nothing of this migration was kept`,
+        ),
       );
       if (statement !== undefined) expect(error).toMatch(`\n         ${statement}\n`);
       expect(run.stderr).toMatch(error);
