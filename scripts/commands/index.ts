@@ -9,6 +9,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   "upgrade-head": () => import("./upgrade-head.ts"),
   upgrade: () => import("./upgrade.ts"),
   downgrade: () => import("./downgrade.ts"),
+  plan: () => import("./plan.ts"),
   stamp: () => import("./stamp.ts"),
   sql: () => import("./sql.ts"),
   show: () => import("./show.ts"),
