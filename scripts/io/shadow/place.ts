@@ -1,4 +1,4 @@
-import { type Failure, fail, renderError, SchemataError } from "../../core/errors.ts";
+import { type Failure, fail, maskPasswords, SchemataError } from "../../core/errors.ts";
 import { DEFAULT_LOGIN, type Settings } from "../../core/settings.ts";
 import { SHADOW_MARK, shadowDatabaseName } from "../../core/shadow.ts";
 import { quoteIdent } from "../../core/sql.ts";
@@ -66,6 +66,7 @@ async function openEmbedded(
   try {
     await ensureServer(own, note, signal);
     const place = await openBeside(own.databaseUrl, shadowDatabaseName(databaseName(settings.databaseUrl)));
+    note(`The shadow database is on the workspace's own server, since ${explain(refusal)}`);
     return { ...place, apart: true };
   } catch (error) {
     if (!(error instanceof SchemataError)) throw error;
@@ -78,8 +79,10 @@ async function openEmbedded(
   }
 }
 
-function explain(error: SchemataError): string {
-  return renderError({ message: error.message, why: error.why, fix: undefined }).replaceAll("\n", " ");
+/** Fact and reason in one line. */
+function explain({ message: fact, why }: SchemataError): string {
+  const text = why === undefined ? fact : `${fact}: ${why}`;
+  return maskPasswords(text.replaceAll(/\s*\n\s*/g, " "));
 }
 
 async function openBeside(
