@@ -43,19 +43,28 @@ async function main(): Promise<number> {
   }
   const dir = mkdtempSync(join(tmpdir(), "schemata-bench-"));
   let server: Server | undefined;
+  let interrupted = false;
+  const cleanUp = async () => {
+    await server?.stop();
+    rmSync(dir, { recursive: true, force: true });
+  };
   // A finally block would not run, and the server outlive us.
   for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void server?.stop().finally(() => process.exit(130)));
+    process.once(signal, () => {
+      interrupted = true;
+      void cleanUp().finally(() => process.exit(130));
+    });
   try {
     server = await startServer(dir);
     await runAll(chosen, { server, dir, skips: (tool) => skipped.has(tool) });
     return 0;
   } catch (error) {
+    // Whatever was running has lost its server.
+    if (interrupted) return 130;
     note(error instanceof Error && !process.env.DEBUG ? error.message : String((error as Error).stack));
     return 1;
   } finally {
-    await server?.stop();
-    rmSync(dir, { recursive: true, force: true });
+    await cleanUp();
   }
 }
 
