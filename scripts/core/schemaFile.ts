@@ -52,6 +52,15 @@ export function parseSchemaFile(
       },
     };
   }
+  if (own === "$user") {
+    return {
+      problem: {
+        fact: `${service}: ${file} names the schema "${own}"`,
+        why: "in a search path Postgres takes it, even quoted, for the name of the login",
+        fix: `choose another name in ${file}`,
+      },
+    };
+  }
   return { schemas: [own, ...others] };
 }
 
