@@ -27,7 +27,7 @@ ALTER DEFAULT PRIVILEGES FOR ROLE "billing_owner" IN SCHEMA "billing" GRANT SELE
 ALTER DEFAULT PRIVILEGES FOR ROLE "billing_owner" IN SCHEMA "billing" GRANT USAGE, SELECT, UPDATE ON SEQUENCES TO "billing_app";
 
 -- What was made before the roles were
-DO $adopt$
+DO $$
 DECLARE
   service record;
   statement text;
@@ -65,4 +65,4 @@ BEGIN
       EXECUTE format('REVOKE ALL ON %I.%I FROM %I', service.schema, '_prisma_migrations', service.app);
     END IF;
   END LOOP;
-END $adopt$;
+END $$;
