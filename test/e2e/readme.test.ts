@@ -6,7 +6,13 @@ import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { VERBS } from "../../scripts/commands/index.ts";
 import { EXIT } from "../../scripts/core/errors.ts";
-import { type CheckoutCopy, type CommandResult, copyCheckout, STRANGER } from "../support/checkout.ts";
+import {
+  type CheckoutCopy,
+  type CommandResult,
+  copyCheckout,
+  STRANGER,
+  trustingGit,
+} from "../support/checkout.ts";
 import { findFreePort } from "../support/server.ts";
 import { CHECKOUT } from "../support/workspace.ts";
 
@@ -96,7 +102,8 @@ const TRIALS: Record<string, Trial> = {
     run: (command) => {
       const folder = join(dirname(copy.root), "clone");
       mkdirSync(folder);
-      return copy.run(`cd ${folder} && ${command.replace("REPOSITORY", CHECKOUT)} && ls`);
+      const line = command.replace("REPOSITORY", `"${CHECKOUT}"`);
+      return copy.run(`cd "${folder}" && ${line} && ls`, { env: trustingGit() });
     },
     check: prints(/^Makefile$/m),
   },

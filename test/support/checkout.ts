@@ -17,11 +17,15 @@ import { bareEnvironment } from "./cli.ts";
 import { findFreePort } from "./server.ts";
 import { CHECKOUT } from "./workspace.ts";
 
-/** Root may read another user's repository; git asks to be told so. */
-const TRUSTED = { GIT_CONFIG_COUNT: "1", GIT_CONFIG_KEY_0: "safe.directory", GIT_CONFIG_VALUE_0: "*" };
-
 /** What every command in a copy may know: nothing of the caller's settings, and no colours. */
-export const STRANGER: Record<string, string> = { ...bareEnvironment(), ...TRUSTED, NO_COLOR: "1" };
+export const STRANGER: Record<string, string> = { ...bareEnvironment(), NO_COLOR: "1" };
+
+/** Git refuses to read another user's repository unless its user's own settings allow it: those of this environment do. */
+export function trustingGit(): Record<string, string> {
+  const file = join(inject("run").folder, "gitconfig");
+  writeFileSync(file, "[safe]\n\tdirectory = *\n");
+  return { GIT_CONFIG_GLOBAL: file };
+}
 
 /** A copy of this checkout's tracked files, as a stranger has them after cloning, with a database port of its own. */
 export interface CheckoutCopy {
@@ -69,7 +73,7 @@ function trackedFiles(): string[] {
   const list = execFileSync("git", ["ls-files", "-z"], {
     cwd: CHECKOUT,
     encoding: "utf8",
-    env: { ...process.env, ...TRUSTED },
+    env: { ...process.env, ...trustingGit() },
     maxBuffer: 1e8,
   });
   return list.split("\0").filter((file) => file !== "" && existsSync(join(CHECKOUT, file)));
