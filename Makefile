@@ -63,7 +63,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan stamp heads show sql guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase heads show sql guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -87,6 +87,9 @@ plan: build ## what upgrade-head would do, in order, with the locks it takes: [a
 
 stamp: build ## record migrations as applied or not, without running them: app=billing to=head [yes=1]
 	@$(SCHEMATA) stamp
+
+rebase: build ## after a merge: put unapplied migrations last and prove them: app=billing [yes=1] [dry_run=1]
+	@$(SCHEMATA) rebase
 
 heads: build ## the newest migration of each service on disk: [app=billing]
 	@$(SCHEMATA) heads

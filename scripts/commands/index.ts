@@ -11,6 +11,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   downgrade: () => import("./downgrade.ts"),
   plan: () => import("./plan.ts"),
   stamp: () => import("./stamp.ts"),
+  rebase: () => import("./rebase.ts"),
   sql: () => import("./sql.ts"),
   show: () => import("./show.ts"),
   heads: () => import("./heads.ts"),

@@ -25,13 +25,52 @@ export function renderDownFile({ migration, sql, notes, provenWith }: DownScript
   return sql === "" ? comment : `${comment}\n${sql}`;
 }
 
+/** Whether the head of a down.sql says that it was proven; {@link isProven} tells whether that still holds. */
+export function claimsProof(down: string): boolean {
+  return PROOF.test(unixLines(down));
+}
+
+/** What a down.sql says after its migration got another name or place, or another head. */
+export interface DownChange {
+  migration: string;
+  /** The migration.sql beside it. */
+  up: string;
+  /** What a new proof has found; absent: none was made, and the former one stays where there was one. */
+  proof?: { proven: boolean; notes: readonly string[] };
+  /** The migration.sql that was beside it when it was proven. */
+  formerUp: string;
+}
+
+/** The same down.sql under a new head; what people wrote into the old one stays. */
+export function changeDownFile(down: string, { migration, up, proof, formerUp }: DownChange): string {
+  const { head, sql } = splitHead(unixLines(down));
+  const found = /^(?:Undoes .*\.$|proven: |NOT PROVEN: )/;
+  const kept = head.filter((line) => !found.test(line));
+  const stays = proof?.proven ?? isProven(down, formerUp);
+  const failed = proof ? [] : head.filter((line) => line.startsWith("NOT PROVEN: "));
+  return renderDownFile({
+    migration,
+    sql,
+    notes: [...new Set([...failed, ...kept, ...(proof?.notes ?? [])])],
+    provenWith: stays ? up : undefined,
+  });
+}
+
+/** The comment lines at a script's beginning, without their dashes, and what follows them. */
+function splitHead(text: string): { head: string[]; sql: string } {
+  const start = text.search(/^(?!--)/m);
+  const end = start === -1 ? text.length : start;
+  const lines = text.slice(0, end).split("\n");
+  const head = lines.filter((line) => line.startsWith("--")).map((line) => line.replace(/^-- ?/, ""));
+  return { head, sql: text.slice(end).replace(/^\n/, "") };
+}
+
 /** Whether a down.sql is the one that was proven, with the migration.sql beside it; line endings don't matter. */
 export function isProven(down: string, migration: string): boolean {
   const text = unixLines(down);
   const [, recorded] = PROOF.exec(text) ?? [];
   if (recorded === undefined) return false;
-  const start = text.search(/^(?!--)/m);
-  return recorded === proofOf(migration, start === -1 ? "" : text.slice(start).replace(/^\n/, ""));
+  return recorded === proofOf(migration, splitHead(text).sql);
 }
 
 /** A digest of both scripts, so that a change of either makes the proof void. */

@@ -20,6 +20,8 @@ export interface ReplayRequest extends ShadowSurroundings {
   chosen: readonly Service[];
   /** The last migration of a chosen service to be replayed; default: all of them. */
   upTo?: ReadonlyMap<string, string>;
+  /** Migrations of a chosen service that are left out. */
+  without?: ReadonlyMap<string, readonly string[]>;
   /** Replay the chosen from the beginning, and with them whatever refers to them. Default: false. */
   afresh?: boolean;
 }
@@ -114,15 +116,16 @@ async function findDependencies(
 async function readFacts(
   client: Client,
   services: readonly Service[],
-  { upTo }: ReplayRequest,
+  { upTo, without }: ReplayRequest,
 ): Promise<ServiceFacts[]> {
   const facts = await gatherFacts(client, services.map(requireSound));
   return facts.map((one) => {
     if (one.problem) throw new SchemataError(one.problem);
     const last = upTo?.get(one.service.name);
-    if (last === undefined) return one;
-    const end = one.migrations.findIndex(({ name }) => name === last) + 1;
-    return { ...one, migrations: one.migrations.slice(0, end) };
+    const end = last === undefined ? undefined : one.migrations.findIndex(({ name }) => name === last) + 1;
+    const absent = without?.get(one.service.name) ?? [];
+    const migrations = one.migrations.slice(0, end).filter(({ name }) => !absent.includes(name));
+    return { ...one, migrations };
   });
 }
 
