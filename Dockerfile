@@ -2,7 +2,8 @@
 FROM node:22-slim AS build
 WORKDIR /workspace
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=optional
+# With the optional packages, since the bundler's own program is one of them.
+RUN npm ci
 COPY . .
 RUN node scripts/build.mjs && npm prune --omit=dev --omit=optional
 
@@ -12,7 +13,9 @@ ENV NODE_ENV=production
 COPY --from=build /workspace/package.json ./
 COPY --from=build /workspace/node_modules ./node_modules
 COPY --from=build /workspace/dist ./dist
+# What the services' prisma.config.ts import, for the stock CLI.
 COPY --from=build /workspace/prisma ./prisma
+COPY --from=build /workspace/scripts ./scripts
 COPY --from=build /workspace/services ./services
 USER node
 ENTRYPOINT ["node", "dist/cli.js"]
