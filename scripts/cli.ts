@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
+import { setFlagsFromString } from "node:v8";
 import yargs, { type Argv } from "yargs";
 import { hideBin, Parser } from "yargs/helpers";
 import type { Command, Context } from "./command.ts";
@@ -10,6 +11,9 @@ import { EXIT, fail, maskPasswords, renderError, SchemataError } from "./core/er
 import { type DeclaredOptions, normalizeFlags, readOptionVariables } from "./core/optionVariables.ts";
 import { nearestName } from "./core/service.ts";
 import { parseSettings, type Settings } from "./core/settings.ts";
+
+// A young generation that grows keeps what thousands of services leave behind: a quarter of the memory, for no time.
+setFlagsFromString("--semi-space-growth-factor=1");
 
 // The only file that reads argv, the environment and the terminal, and the only error boundary.
 

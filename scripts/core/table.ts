@@ -1,15 +1,17 @@
+import displayWidth from "./displayWidth.ts";
+
 /** Aligns rows of cells in columns, two spaces apart; the first row is the heading. Numbers align to the right. */
 export function renderTable(rows: readonly (readonly (string | number)[])[]): string {
   const cells = rows.map((row) => row.map(String));
   const widths = cells.reduce<number[]>(
-    (most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, [...cell].length)),
+    (most, row) => row.map((cell, i) => Math.max(most[i] ?? 0, displayWidth(cell))),
     [],
   );
   const isNumeric = widths.map((_, column) => rows.slice(1).every((row) => typeof row[column] === "number"));
   return cells
     .map((row) => {
       const line = row.map((cell, column) => {
-        const gap = " ".repeat((widths[column] ?? 0) - [...cell].length);
+        const gap = " ".repeat((widths[column] ?? 0) - displayWidth(cell));
         return isNumeric[column] ? gap + cell : cell + gap;
       });
       return line.join("  ").trimEnd();
