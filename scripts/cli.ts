@@ -97,10 +97,12 @@ function readArguments(command: ({ name: string } & Command) | undefined) {
   const variables = readOptionVariables(process.env, declared);
   const wrong = [...problems, ...variables.problems];
   if (wrong.length > 0) throw usageError(wrong.join("\n"), command.name);
-  return { args, preset: variables.options, valued: [...declared.lists, ...declared.values] };
+  const positional: string[] = command.positionals?.match(/[\w-]+/g) ?? [];
+  const valued = [...declared.lists, ...declared.values].filter((name) => !positional.includes(name));
+  return { args, preset: variables.options, valued };
 }
 
-/** What yargs has been told of a verb's options. */
+/** What yargs has been told of a verb's options and arguments, but for those that are another program's. */
 function declareOptions({ options, positionals = "" }: Command): DeclaredOptions {
   const builder = options(yargs().help(false).version(false)) as unknown as {
     getOptions(): Record<"key", Record<string, unknown>> & Record<"boolean" | "array" | "alias", unknown>;
@@ -108,8 +110,7 @@ function declareOptions({ options, positionals = "" }: Command): DeclaredOptions
   const { key, boolean, array, alias } = builder.getOptions();
   const names = [...Object.keys(key), ...Object.values(alias as Record<string, string[]>).flat()];
   const flags = names.filter((name) => (boolean as string[]).includes(name));
-  const positional: string[] = positionals.match(/[\w-]+/g) ?? [];
-  const taking = names.filter((name) => !flags.includes(name) && !positional.includes(name));
+  const taking = names.filter((name) => !flags.includes(name) && !positionals.includes(`${name}..`));
   const [lists, values] = [true, false].map((many) =>
     taking.filter((name) => (array as string[]).includes(name) === many),
   ) as [string[], string[]];

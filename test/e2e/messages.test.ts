@@ -121,6 +121,13 @@ describe("slips of the pen", () => {
   });
 });
 
+test("an argument may stand in the environment, as make passes it", async () => {
+  const { root } = makeWorkspace({ auth: { migrations: { "20250101000000_init": "SELECT 1;" } } });
+  const env = { SCHEMATA_app: "auth", SCHEMATA_migration: "init" };
+  const { stdout } = await runCli(["show"], { root, databaseUrl: UNUSED, env });
+  expect(stdout).toContain("auth/20250101000000_init");
+});
+
 describe("make", () => {
   const HOSTILE = [
     "$(touch pwned)",
