@@ -15,7 +15,7 @@ SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
 
 # What is given as name=value reaches the tool as its option of that name, through the environment (SCHEMATA_name):
 # neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
-OPTIONS := app m to range migration db yes empty rename dry_run sql json exit_code strict jobs with_dependencies
+OPTIONS := app m to range migration db yes empty rename dry_run sql json exit_code strict jobs with_dependencies offline format
 SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 $(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))
@@ -63,7 +63,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase heads show sql guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase heads show sql check guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -99,6 +99,9 @@ show: build ## all there is to know of a migration: app=billing migration=add_us
 
 sql: build ## the SQL between two points, for psql: app=billing [range=a:b]
 	@$(SCHEMATA) sql
+
+check: build ## one answer for CI, exit status 3 when something is amiss: [app=billing] [offline=1] [format=github] [json=1]
+	@$(SCHEMATA) check
 
 guard: build ## report what a migration does beyond its service: [app=billing]
 	@$(SCHEMATA) guard

@@ -17,6 +17,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   heads: () => import("./heads.ts"),
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
+  check: () => import("./check.ts"),
   guard: () => import("./guard.ts"),
   "start-db": () => import("./start-db.ts"),
   "stop-db": () => import("./stop-db.ts"),

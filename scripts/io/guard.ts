@@ -13,7 +13,7 @@ import { shownFile } from "./script.ts";
 import { PATHS, readMigrations, readScript } from "./workspace.ts";
 
 /** One service's migrations to be judged. */
-interface GuardedService {
+export interface GuardedService {
   service: Service;
   migrations: readonly Pick<Migration, "name" | "file">[];
 }
@@ -31,7 +31,7 @@ export async function guardServices(
 }
 
 /** Guards given migrations; PostgreSQL's parser is loaded only if some script holds what it has to judge. */
-async function guardMigrations(
+export async function guardMigrations(
   guarded: readonly GuardedService[],
   all: readonly Service[],
 ): Promise<GuardReport> {

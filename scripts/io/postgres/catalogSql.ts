@@ -131,7 +131,7 @@ export const CATALOG_SQL = {
     WHERE n.nspname = ANY($1)`,
 
   statistics: `
-    SELECT n.nspname || '.' || s.stxname AS key, jsonb_build_object(
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(s.stxname) AS key, jsonb_build_object(
       'definition', pg_get_statisticsobjdef(s.oid), 'target', s.stxstattarget, 'comment', obj_description(s.oid, 'pg_statistic_ext')) AS facts
     FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace WHERE n.nspname = ANY($1)`,
 
@@ -144,7 +144,7 @@ export const CATALOG_SQL = {
     WHERE n.nspname = ANY($1) AND ${own("pg_operator", "o")}`,
 
   operatorClasses: `
-    SELECT n.nspname || '.' || o.opcname || ' ' || m.amname AS key, jsonb_build_object(
+    SELECT quote_ident(n.nspname) || '.' || quote_ident(o.opcname) || ' ' || m.amname AS key, jsonb_build_object(
       'type', o.opcintype::regtype::text, 'default', o.opcdefault, 'keyType', nullif(o.opckeytype, 0)::regtype::text, 'family', f.opfname,
       'operators', (SELECT jsonb_agg(x.amopstrategy || ' ' || x.amopopr::regoperator::text ORDER BY x.amopstrategy, x.amopopr::regoperator::text)
         FROM pg_amop x WHERE x.amopfamily = f.oid),

@@ -14,7 +14,7 @@ export function readSchemaFile({ dir }: Service): string {
 
 /** Opens the engine within the transaction that is open on the shadow database; the tables of other services are not its business. */
 export async function openShadowEngine(
-  { client, url }: Shadow,
+  { client, url }: Pick<Shadow, "client" | "url">,
   service: Service,
   text: string,
 ): Promise<Engine> {
