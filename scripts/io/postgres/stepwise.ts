@@ -9,7 +9,7 @@ import { renderStepwise, type StepText, unfinishedRow } from "../../core/stepwis
 import { renderCount } from "../../core/table.ts";
 import { readScriptPlan } from "../script.ts";
 import type { ApplyJob, ApplyRun } from "./apply.ts";
-import { type Client, sqlState } from "./connect.ts";
+import { type Client, isConnectionLost, sqlState } from "./connect.ts";
 import { describeFailure } from "./failure.ts";
 import { isLedgerChanged } from "./ledger.ts";
 import { dropIndexes, type InvalidIndex, readInvalidIndexes } from "./leftovers.ts";
@@ -194,6 +194,15 @@ async function recordFailure(
   await client
     .query(`UPDATE ${table} SET logs = ${quoteLiteral(failure.message)} WHERE ${where}`)
     .catch(() => {});
+  if (isConnectionLost(failure.cause)) {
+    return new SchemataError({
+      fact: failure.message,
+      why: failure.why,
+      fix: `see that the server is up, then schemata repair --app ${job.service.name}\nThis migration runs statement by statement: the ledger holds how far it came.`,
+      details: failure.details,
+      cause: failure.cause,
+    });
+  }
   return new SchemataError({
     fact: failure.message,
     why: failure.why,
