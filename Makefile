@@ -15,7 +15,7 @@ SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
 
 # What is given as name=value reaches the tool as its option of that name, through the environment (SCHEMATA_name):
 # neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
-OPTIONS := app m to range migration db yes empty rename dry_run sql json exit_code strict jobs with_dependencies offline format
+OPTIONS := app m to on back range migration db yes empty rename dry_run sql json exit_code strict jobs with_dependencies offline format
 SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 $(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))
@@ -90,6 +90,9 @@ stamp: build ## record migrations as applied or not, without running them: app=b
 
 rebase: build ## after a merge: put unapplied migrations last and prove them: app=billing [yes=1] [dry_run=1]
 	@$(SCHEMATA) rebase
+
+repair: build ## go on with a migration that was left unfinished, or back: app=billing [on=1] [back=1] [yes=1]
+	@$(SCHEMATA) repair
 
 heads: build ## the newest migration of each service on disk: [app=billing]
 	@$(SCHEMATA) heads

@@ -10,6 +10,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   upgrade: () => import("./upgrade.ts"),
   downgrade: () => import("./downgrade.ts"),
   plan: () => import("./plan.ts"),
+  repair: () => import("./repair.ts"),
   stamp: () => import("./stamp.ts"),
   rebase: () => import("./rebase.ts"),
   sql: () => import("./sql.ts"),

@@ -4,7 +4,7 @@ import { directionOf } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import type { PendingScript } from "../../core/plan.ts";
 import { quoteLiteral } from "../../core/sql.ts";
-import type { Step } from "../../core/statements.ts";
+import { type Step, sessionSettings } from "../../core/statements.ts";
 import { renderStepwise, type StepText, unfinishedRow } from "../../core/stepwise.ts";
 import { renderCount } from "../../core/table.ts";
 import { readScriptPlan } from "../script.ts";
@@ -67,7 +67,8 @@ export async function applyStepwise(
   const sending = { client, job, run, script, sql };
   try {
     await sendOwn(sending, text.opening, { turn: true });
-    const changed = from === 0 ? await startRow(sending, text.start) : undefined;
+    const changed =
+      from === 0 ? await startRow(sending, text.start) : await resume(sending, plan.steps, from);
     if (changed) return changed;
     for (const [index, step] of text.steps.entries()) await runStep(sending, step, from + index);
     await sendOwn(sending, text.finish);
@@ -107,6 +108,31 @@ async function startRow(sending: Sending, message: string): Promise<SchemataErro
     if (error instanceof SchemataError && isLedgerChanged(error.cause)) return error;
     throw error;
   }
+}
+
+/** Makes sure that the row still stands where it is to be continued, and sets again what the steps before have set. */
+async function resume(
+  { client, job, script, sql }: Sending,
+  steps: readonly Step[],
+  from: number,
+): Promise<SchemataError | undefined> {
+  const { table, where } = unfinishedRow(job.rules.schema, script.migration.name);
+  const { rowCount } = await client.query(
+    `SELECT FROM ${table} WHERE ${where} AND applied_steps_count = ${from}`,
+  );
+  if (rowCount === 0) {
+    return new SchemataError({
+      fact: `${job.service.name}: ${script.migration.name} is no longer at step ${from + 1}`,
+      why: "another repair was quicker",
+      fix: job.command,
+    });
+  }
+  const { parseSql } = await import("../parser.ts");
+  const parsed = await parseSql(sql);
+  const before = steps[from]?.start ?? sql.length;
+  const settings = parsed.ok ? sessionSettings(sql, parsed.statements, before) : [];
+  for (const setting of settings) await client.query(setting);
+  return undefined;
 }
 
 async function runStep(sending: Sending, text: StepText, index: number): Promise<void> {

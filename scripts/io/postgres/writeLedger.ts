@@ -1,4 +1,4 @@
-import { SchemataError } from "../../core/errors.ts";
+import { type Failure, SchemataError } from "../../core/errors.ts";
 import type { LedgerRow } from "../../core/history.ts";
 import type { Service } from "../../core/service.ts";
 import { renderLedgerTransaction } from "../../core/stamp.ts";
@@ -17,13 +17,15 @@ export interface LedgerWrite {
   createLedger: boolean;
   /** What to type to try again. */
   command: string;
+  /** What a failure of the statements means, where they are not only ours. */
+  explain?: (message: string) => Failure;
 }
 
 /** Changes a ledger and nothing else, in one transaction in the service's turn; fails if it is not as it was read. */
 export async function writeLedger(
   client: Client,
   statements: readonly string[],
-  { service, rules, ledger, createLedger, command }: LedgerWrite,
+  { service, rules, ledger, createLedger, command, explain }: LedgerWrite,
 ): Promise<void> {
   try {
     await client.query(renderLedgerTransaction(statements, { rules, ledger, createLedger }));
@@ -44,9 +46,11 @@ export async function writeLedger(
       });
     }
     if (isConnectionLost(error)) throw error;
+    const message = `${error instanceof Error ? error.message : String(error)} (SQLSTATE ${sqlState(error)})`;
+    if (explain) throw new SchemataError({ ...explain(message), cause: error });
     throw new SchemataError({
       fact: `${service.name}: the ledger could not be written`,
-      why: `${error instanceof Error ? error.message : String(error)} (SQLSTATE ${sqlState(error)})`,
+      why: message,
       fix: "use a login that owns the ledger in DATABASE_URL",
       cause: error,
     });

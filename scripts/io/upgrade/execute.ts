@@ -1,7 +1,7 @@
 import type { Dependency } from "../../core/dependsOn.ts";
 import { directionOf, renderContinue } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
-import { compareHistory, type LedgerRow } from "../../core/history.ts";
+import { compareHistory, type LedgerRow, type Standing } from "../../core/history.ts";
 import { type PendingScript, refuseStanding, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { cutStages, type Stage } from "../../core/schedule.ts";
 import type { SessionRules } from "../../core/transaction.ts";
@@ -155,6 +155,7 @@ function replan(
   const standing = compareHistory(migrations, rows ?? []);
   const refusal = refuseStanding(plan.service, standing);
   if (refusal) throw new SchemataError(refusal);
+  requireSameSquashes(plan, scripts, standing);
   const pending = new Set(standing.pending);
   for (const { migration } of scripts) {
     if (!pending.has(migration.name)) landmarks.settle(`${plan.service.name}/${migration.name}`, true);
@@ -169,6 +170,24 @@ function replan(
   };
 }
 
+/** What was to be run may not turn into what is only recorded, nor the other way round. */
+function requireSameSquashes(
+  { service }: ServicePlan,
+  scripts: readonly PendingScript[],
+  standing: Standing,
+): void {
+  for (const { migration, recognises } of scripts) {
+    if (!standing.pending.includes(migration.name)) continue;
+    const now = standing.squashed.find(({ name }) => name === migration.name)?.rows ?? [];
+    if (now.join("\n") === (recognises?.names ?? []).join("\n")) continue;
+    throw new SchemataError({
+      fact: `${service.name}: what ${migration.name} was squashed from is not applied as it was when the plan was made`,
+      why: "another run has changed the ledger; nothing was done",
+      fix: `make upgrade-head app=${service.name}`,
+    });
+  }
+}
+
 /** What is left to undo, by a ledger that may have changed since: never more than was planned and agreed to. */
 function replanDown(
   { plan, migrations }: ServiceRun,
@@ -179,12 +198,14 @@ function replanDown(
   const refusal = refuseStanding(plan.service, { ...standing, missing: [], edited: [] });
   if (refusal) throw new SchemataError(refusal);
   const live = (rows ?? []).filter(({ rolledBackAt }) => rolledBackAt === null);
+  const rowsOf = (name: string) => live.filter((row) => row.name === name).length;
   const left = scripts
     .filter(({ migration }) => standing.applied.includes(migration.name))
-    .map((script) => ({
-      ...script,
-      undoes: live.filter(({ name }) => name === script.migration.name).length,
-    }));
+    // The same object where nothing changed: whoever called tells by that whether there is any news.
+    .map((script) => {
+      const undoes = rowsOf(script.migration.name);
+      return undoes === script.undoes ? script : { ...script, undoes };
+    });
   const [first] = left;
   if (first && standing.current !== first.migration.name) {
     throw new SchemataError({
