@@ -35,7 +35,8 @@ export default defineCommand({
         if (sql && check) throw new Error("--sql and --check exclude each other");
         if (empty && (sql || check || rename.length > 0))
           throw new Error("--empty goes with none of --sql, --check and --rename");
-        if (!sql && !check && !message?.trim()) throw new Error('A message is missing: -m "what changes" (make: m="what changes")');
+        if (!sql && !check && !message?.trim())
+          throw new Error('A message is missing: -m "what changes" (make: m="what changes")');
         return true;
       }),
   async run(options, context) {

@@ -2,7 +2,7 @@ import { SchemataError } from "../../core/errors.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import { requireSound, type Service } from "../../core/service.ts";
 import { isBeginning } from "../../core/shadow.ts";
-import type { Client } from "../postgres/connect.ts";
+import { type Client, connect } from "../postgres/connect.ts";
 import { makeWatch } from "../postgres/watch.ts";
 import { makeConnections } from "../upgrade/connections.ts";
 import { executePlans } from "../upgrade/execute.ts";
@@ -27,6 +27,8 @@ export interface ReplayRequest extends ShadowSurroundings {
 }
 
 const EMPTY = { ledger: [], ledgerColumns: undefined, occupied: false };
+/** Services replayed side by side. */
+const JOBS = 4;
 const RULES = { searchPathTail: [], lockWait: 60_000, lockTimeout: 60_000 };
 
 /**
@@ -141,11 +143,16 @@ async function replay(
   if (facts.some(({ service, schemaExists }) => service.schemas.length > 1 || !schemaExists))
     await createSchemas(client, [...schemas]);
   if (run.plans.every(({ pending }) => pending.length === 0)) return;
+  // Not the connection that holds the schemas: between scripts, and after a failure, a session is stripped of its locks.
+  const connections = makeConnections(await connect(url, "schemata shadow"), {
+    url,
+    jobs: JOBS,
+    onFewer: () => {},
+  });
   const watch = makeWatch({ url, pidOf: () => undefined, emit: () => {} });
   try {
     const outcomes = await executePlans(run, facts, {
-      // Only the connection that holds the schemas may change them.
-      connections: makeConnections(client, { url, jobs: 1, onFewer: () => {} }),
+      connections,
       rulesOf: ({ service }) => ({ ...RULES, schema: service.schema, applicationName: "schemata shadow" }),
       retries: 3,
       url,
@@ -161,6 +168,7 @@ async function replay(
     if (failure) throw failure;
   } finally {
     await watch.close();
+    await connections.close();
   }
 }
 

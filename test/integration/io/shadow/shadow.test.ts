@@ -133,9 +133,19 @@ describe("what is replayed", () => {
     expect((await look()).ledger).toHaveLength(2);
   });
 
-  test("statements that no transaction takes", async () => {
+  test("statements that no transaction takes, and that let go of locks, without losing the turn", async () => {
     workspace.writeMigration("auth", "3_index", "CREATE INDEX CONCURRENTLY by_name ON users (name);\n");
-    expect((await look()).ledger).toHaveLength(3);
+    workspace.writeMigration("auth", "4_unlock", "SELECT pg_advisory_unlock_all();\n");
+    await withShadow(request(["auth"]), async ({ client, url }) => {
+      const held = await withClient(url, (other) =>
+        other.query(
+          "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = 72707370",
+        ),
+      );
+      expect(held.rows).toEqual([{ n: 1 }]);
+      const rows = await client.query("SELECT migration_name FROM auth._prisma_migrations");
+      expect(rows.rows).toHaveLength(4);
+    });
   });
 
   test("a history with an extension and objects outside of its schema can be replayed again", async () => {
