@@ -5,6 +5,12 @@ import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { build } from "esbuild";
 
+const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+if (major < 20 || (major === 20 && minor < 19)) {
+  process.stderr.write(`Node ${process.versions.node} is too old\n  Fix: install Node 20.19 or newer\n`);
+  process.exit(1);
+}
+
 const dist = process.env.SCHEMATA_DIST ?? "dist";
 await rm(dist, { recursive: true, force: true });
 await build({
@@ -33,5 +39,6 @@ await build({
   banner: {
     js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
   },
-});
+  // It has printed what is wrong, with file and line.
+}).catch(() => process.exit(1));
 await Promise.all(["cli.js", "schema-engine.js"].map((file) => chmod(join(dist, file), 0o755)));

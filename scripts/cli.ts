@@ -22,6 +22,14 @@ const interrupt = new AbortController();
 /** Lines at the bottom of the terminal that will be drawn again. */
 const live: string[] = [];
 
+// A reader that has seen enough, such as head, does not stop the work.
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+// What nobody waited for when it failed.
+process.once("uncaughtException", (error) => process.exit(report(error)));
+
 process.exitCode = await main().catch(report);
 
 async function main(): Promise<number> {

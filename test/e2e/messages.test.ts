@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { VERBS } from "../../scripts/commands/index.ts";
 import { copyCheckout } from "../support/checkout.ts";
-import { runCli } from "../support/cli.ts";
+import { runCli, spawnCli } from "../support/cli.ts";
 import { makeWorkspace } from "../support/workspace.ts";
 
 const workspace = () => makeWorkspace({ auth: {}, billing: {} });
@@ -126,6 +126,15 @@ test("an argument may stand in the environment, as make passes it", async () => 
   const env = { SCHEMATA_app: "auth", SCHEMATA_migration: "init" };
   const { stdout } = await runCli(["show"], { root, databaseUrl: UNUSED, env });
   expect(stdout).toContain("auth/20250101000000_init");
+});
+
+test("a reader that stops early is no failure, and prints none", async () => {
+  const script = `SELECT '${"x".repeat(2_000_000)}';`;
+  const { root } = makeWorkspace({ auth: { migrations: { "20250101000000_init": script } } });
+  const { process: child } = await spawnCli(["sql", "--app", "auth"], { root, databaseUrl: UNUSED });
+  child.stdout.destroy();
+  const { exitCode, stderr } = await child;
+  expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
 });
 
 describe("make", () => {
