@@ -59,7 +59,11 @@ const newest = (service: string) => {
     .filter((name) => /^\d/.test(name))
     .sort()
     .reverse();
-  return { name: last, read: (file: string) => readFileSync(join(folder, last, file), "utf8") };
+  return {
+    name: last,
+    read: (file: string) => readFileSync(join(folder, last, file), "utf8"),
+    write: (file: string, text: string) => writeFileSync(join(folder, last, file), text),
+  };
 };
 interface Standing {
   service: string;
@@ -164,6 +168,23 @@ const TRIALS: Record<string, Trial> = {
     check: prints(/^billing: \d+ migrations? to apply$/m),
   },
   "make upgrade app=billing to=+1": { check: prints(/^billing +upgraded +1 migration/m) },
+  "make plan": { check: prints("nothing to apply") },
+  "make check": {
+    // The way back from what the stock CLI has written, which check asks for.
+    before: () => newest("auth").write("down.sql", "-- Nothing to undo.\n"),
+    check: prints(/^2 services, \d+ migrations: /m),
+  },
+  "make guard app=billing": { check: prints(/^\d+ migrations: no findings$/m) },
+  "make heads": { check: ({ stdout }) => expect(stdout).toContain(newest("auth").name) },
+  "make show app=auth migration=head": {
+    check: ({ stdout }) => expect(stdout).toContain(`auth/${newest("auth").name}`),
+  },
+  "make sql app=auth range=base:head": { check: prints('CREATE TABLE "users"') },
+  "make rebase app=auth dry_run=1": { check: notes("nothing to rebase") },
+  "make stamp app=auth to=head yes=1": { check: () => atHead("auth") },
+  "make repair app=auth": {
+    check: ({ stdout, stderr }) => expect(stdout + stderr).toContain("nothing to repair"),
+  },
   "make current json=1": { check: json({ services: [{ service: "auth" }, { service: "billing" }] }) },
   "node dist/cli.js current --json": { check: json({ services: [{ service: "auth", schema: "auth" }, {}] }) },
   "node dist/cli.js history --app auth --json": {
