@@ -115,6 +115,9 @@ export function renderOpening(rules: SessionRules, { durable }: { durable: boole
   ];
 }
 
+/** Leaves a session as others may have to use it next, behind a pooler for one: as new, but for what costs too much. */
+export const LEAVE_SESSION = "RESET SESSION AUTHORIZATION;\nRESET ALL;\nDISCARD TEMP;\n";
+
 /** Makes the owner role the one that acts, for the rest of the transaction. */
 function renderRole({ role }: SessionRules): string[] {
   return role === undefined ? [] : [`SET LOCAL ROLE ${quoteIdent(role)}`];

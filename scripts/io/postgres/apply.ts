@@ -5,7 +5,12 @@ import { EXIT, fail, type SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow } from "../../core/history.ts";
 import type { PendingScript } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
-import { renderTransaction, type SessionRules, TURN_STATEMENT } from "../../core/transaction.ts";
+import {
+  LEAVE_SESSION,
+  renderTransaction,
+  type SessionRules,
+  TURN_STATEMENT,
+} from "../../core/transaction.ts";
 import { readScriptPlan } from "../script.ts";
 import { type Client, sqlState } from "./connect.ts";
 import type { ApplyEvent } from "./events.ts";
@@ -141,7 +146,7 @@ async function readAgain(
   job: ApplyJob,
   failure: SchemataError,
 ): Promise<ReturnType<ApplyJob["replan"]>> {
-  await rollBack(client);
+  await rollBack(client, LEAVE_SESSION);
   let rows: LedgerRow[];
   try {
     rows = await readLedger(client, job.rules.schema);
@@ -200,7 +205,7 @@ function makeBatch(
     length += text.sql.length;
   }
   // Settings such as client_encoding govern how the next message is read, before any statement of it can reset them.
-  batch.sql = `${parts.join("")}RESET ALL;\n`;
+  batch.sql = parts.join("") + LEAVE_SESSION;
   return batch;
 }
 

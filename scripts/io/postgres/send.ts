@@ -34,9 +34,9 @@ export function sendScript(client: Client, sql: string, onCommand: (tag: string)
   });
 }
 
-/** Ends an open transaction after an error; on a broken connection the server has done so. */
-export async function rollBack(client: Client): Promise<void> {
-  await client.query("ROLLBACK").catch(() => {});
+/** Ends an open transaction after an error, and runs `then`; on a broken connection the server has done so. */
+export async function rollBack(client: Client, then = ""): Promise<void> {
+  await client.query(`ROLLBACK;\n${then}`).catch(() => {});
 }
 
 /**

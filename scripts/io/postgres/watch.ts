@@ -31,7 +31,7 @@ export function makeWatch({
   const seen = new WeakMap<Client, LockHolder[]>();
   const look = async (client: Client, { job, migration }: Parameters<Watch>[1]): Promise<void> => {
     opened ??= connect(url, "schemata watch");
-    const holders = await readHolders(await opened, { pid: pidOf(client), schema: job.rules.schema });
+    const holders = await readHolders(await opened, { pid: pidOf(client), ...job.rules });
     const before = seen.get(client);
     seen.set(client, holders);
     const isNews = holders.length > 0 && before?.[0]?.pid !== holders[0]?.pid;
