@@ -310,7 +310,7 @@ describe("what it says is so", () => {
         path === "Makefile"
           ? [path]
           : readdirSync(join(CHECKOUT, path), { recursive: true, encoding: "utf8" })
-              .filter((file) => file.endsWith(".ts"))
+              .filter((file) => /\.m?ts$|\.mjs$/.test(file))
               .map((file) => join(path, file)),
       )
       .map((file) => readFileSync(join(CHECKOUT, file), "utf8"))
