@@ -31,7 +31,7 @@ export function readPlannedScript(service: Service, migration: Migration): strin
 }
 
 /** A script's text; a byte order mark, which Postgres takes for a syntax error, is left out. */
-export function decodeScript(
+function decodeScript(
   content: Buffer,
   { service, shown }: { service: string; shown: string },
 ): string {
