@@ -3,6 +3,7 @@ import type { ParsedStatement } from "./parse.ts";
 
 /** Something that is there, or is not, once a script has run. Names are the service's own. */
 export interface Claim {
+  /** `relation`: whatever goes by such a name, invalid indexes too; `index`: a valid one. */
   kind: "relation" | "index" | "column" | "constraint" | "type" | "label" | "trigger";
   /** Of a part, with what it is part of before it: `users.email`. */
   name: string;
@@ -44,8 +45,9 @@ export function judge(
 
 /** A claim that holds, for people. */
 export function renderClaim({ kind, name, present }: Claim): string {
+  if (!present) return `"${name}" is gone`;
   const what = { relation: "table", label: "enum value" }[kind as string] ?? kind;
-  return `the ${what} "${name}" is ${present ? "there" : "gone"}`;
+  return `the ${what} "${name}" is there`;
 }
 
 function claimsOf(node: Node): Claim[] {
@@ -129,7 +131,10 @@ function renameClaims({
     case "OBJECT_VIEW":
       return both("relation", table, newname);
     case "OBJECT_INDEX":
-      return both("index", table, newname);
+      return [
+        { kind: "relation", name: table, present: false },
+        { kind: "index", name: newname, present: true },
+      ];
     case "OBJECT_COLUMN":
       return both("column", `${table}.${subname}`, `${table}.${newname}`);
     case "OBJECT_TABCONSTRAINT":
@@ -149,7 +154,8 @@ function dropClaims({
     OBJECT_VIEW: "relation",
     OBJECT_MATVIEW: "relation",
     OBJECT_SEQUENCE: "relation",
-    OBJECT_INDEX: "index",
+    // An index that is no longer valid is not gone.
+    OBJECT_INDEX: "relation",
     OBJECT_TYPE: "type",
     OBJECT_DOMAIN: "type",
     OBJECT_TRIGGER: "trigger",

@@ -4,7 +4,7 @@ import type { Client } from "./connect.ts";
 
 const QUERY = `
   WITH s AS (SELECT to_regnamespace($1) AS oid)
-  SELECT 'relation' AS kind, c.relname::text AS name FROM pg_class c, s WHERE c.relnamespace = s.oid AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+  SELECT 'relation' AS kind, c.relname::text AS name FROM pg_class c, s WHERE c.relnamespace = s.oid
   UNION ALL
   SELECT 'index', c.relname FROM pg_class c JOIN pg_index i ON i.indexrelid = c.oid, s WHERE c.relnamespace = s.oid AND i.indisvalid
   UNION ALL
@@ -19,7 +19,7 @@ const QUERY = `
   UNION ALL
   SELECT 'trigger', c.relname || '.' || g.tgname FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid, s WHERE c.relnamespace = s.oid AND NOT g.tgisinternal`;
 
-/** What a schema holds, by name; an index counts only if it is valid. */
+/** What a schema holds, by name. */
 export async function readContents(client: Client, schema: string): Promise<SchemaContents> {
   const { rows } = await client.query<{ kind: Claim["kind"]; name: string }>(QUERY, [quoteIdent(schema)]);
   const contents = {
