@@ -53,7 +53,8 @@ async function readState(
     mode: plan.mode,
     edited: !accepted.includes(row.checksum),
     steps: judged,
-    leftovers: plan.mode === "atomic" ? [] : findLeftovers(plan.steps.slice(row.steps), invalid),
+    leftovers:
+      plan.mode === "atomic" ? [] : findLeftovers(plan.steps.slice(row.steps), { invalid, statements }),
   };
 }
 
@@ -69,10 +70,22 @@ function judgeStep(
   return { alone: kind === "alone", ...judge(listClaims(own), contents) };
 }
 
-/** The invalid indexes that the steps not counted as done may have left: they name the index, or its table. */
-function findLeftovers(steps: readonly Step[], invalid: readonly Leftover[]): Leftover[] {
-  const alone = steps.filter(({ kind }) => kind === "alone");
+/**
+ * The invalid indexes that builds not counted as done may have left: these name the index, or its table. One that a
+ * step was dropping stays, for the step to drop.
+ */
+function findLeftovers(
+  steps: readonly Step[],
+  { invalid, statements }: { invalid: readonly Leftover[]; statements: readonly ParsedStatement[] },
+): Leftover[] {
+  const builds = steps.filter(
+    ({ kind, start, end }) =>
+      kind === "alone" &&
+      statements.some(
+        ({ node, start: at }) => at >= start && at < end && ("IndexStmt" in node || "ReindexStmt" in node),
+      ),
+  );
   return invalid.filter(({ name, table }) =>
-    alone.some(({ sql }) => sql.includes(name) || sql.includes(table)),
+    builds.some(({ sql }) => sql.includes(name) || sql.includes(table)),
   );
 }

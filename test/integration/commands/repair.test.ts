@@ -163,7 +163,10 @@ describe("a script that runs step by step, interrupted", () => {
   beforeEach(() => begin({ up: UP, down: DOWN }));
 
   /** Kills the tool while a concurrent build waits for another session, and then what it left running on the server. */
-  async function killInBuild(blocking: string, ...args: string[]): Promise<void> {
+  async function killInBuild(
+    blocking: string,
+    { args, signal = "SIGKILL" }: { args: string[]; signal?: "SIGKILL" | "SIGINT" },
+  ): Promise<void> {
     const blocker = new pg.Client({ connectionString: databaseUrl });
     await blocker.connect();
     await blocker.query(blocking);
@@ -178,9 +181,9 @@ describe("a script that runs step by step, interrupted", () => {
     expect(pids).toHaveLength(1);
     // Until its wait has begun there is nothing to leave behind.
     await sleep(300);
-    process.kill("SIGKILL");
+    process.kill(signal);
     await process;
-    await query(`SELECT pg_terminate_backend(${pids[0]})`);
+    if (signal === "SIGKILL") await query(`SELECT pg_terminate_backend(${pids[0]})`);
     await blocker.query("ROLLBACK");
     await blocker.end();
   }
@@ -195,7 +198,7 @@ describe("a script that runs step by step, interrupted", () => {
 
   test("goes on from the step reached, without the invalid index", async () => {
     expect((await run("upgrade", "--app", "auth", "+1")).status).toBe(0);
-    await killInBuild(SNAPSHOT, "upgrade-head");
+    await killInBuild(SNAPSHOT, { args: ["upgrade-head"] });
     const looked = await repair();
     expect(looked.stdout).toMatch("1 of 3 steps is done");
     expect(looked.stdout).toMatch('left over: the invalid index "by_email" on "users"');
@@ -209,7 +212,7 @@ describe("a script that runs step by step, interrupted", () => {
 
   test("goes back by down.sql where that fits, and says so where it does not", async () => {
     expect((await run("upgrade", "--app", "auth", "+1")).status).toBe(0);
-    await killInBuild(SNAPSHOT, "upgrade-head");
+    await killInBuild(SNAPSHOT, { args: ["upgrade-head"] });
     const refused = await repair("--back", "--yes");
     expect(refused.status, "column b is not there yet").toBe(1);
     expect(refused.stderr).toMatch("nothing of it was done");
@@ -238,17 +241,21 @@ describe("a script that runs step by step, interrupted", () => {
     expect((await readOutcome(databaseUrl, ["auth"])).catalog).toEqual(await straight("head"));
   });
 
-  test("a downgrade goes on downwards", async () => {
+  test.each(["SIGKILL", "SIGINT"] as const)("a downgrade goes on downwards after %s", async (signal) => {
     writeDown(workspace, {
       service: "auth",
       name: NEXT,
       down: "DROP VIEW IF EXISTS seen;\nDROP INDEX CONCURRENTLY by_email;\nALTER TABLE users DROP COLUMN a, DROP COLUMN b;",
     });
     expect((await run("upgrade-head")).status).toBe(0);
-    await killInBuild("BEGIN; SELECT FROM auth.users", "downgrade", "--app", "auth", "-1", "--yes");
+    await killInBuild("BEGIN; SELECT FROM auth.users", {
+      args: ["downgrade", "--app", "auth", "-1", "--yes"],
+      signal,
+    });
     expect((await run("upgrade-head")).status, "nothing else goes on").toBe(1);
     const looked = await repair();
     expect(looked.stdout).toMatch(`the downgrade of ${NEXT} is not finished`);
+    expect(looked.stdout).toMatch("on:   go on with step 2 of 3");
     expect(looked.stdout).not.toMatch("back:");
     const result = await repair("--on", "--yes");
     expect(result.status, result.stderr).toBe(0);
