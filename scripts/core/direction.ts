@@ -9,8 +9,8 @@ export function directionOf(scripts: readonly Pick<PendingScript, "undoes">[]): 
 }
 
 /** By how many live rows a script changes the ledger. */
-export function rowsChanged({ undoes }: Pick<PendingScript, "undoes">): number {
-  return undoes === undefined ? 1 : -undoes;
+export function rowsChanged({ undoes, recognises }: Pick<PendingScript, "undoes" | "recognises">): number {
+  return undoes === undefined ? 1 - (recognises?.rows ?? 0) : -undoes;
 }
 
 /** What to type to go on after an interruption: it names where the plan ends, so that it never goes further. */

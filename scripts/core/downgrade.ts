@@ -33,6 +33,8 @@ export function selectApplied(facts: ServiceFacts, target: DownTarget): Selectio
   if (typeof kept !== "number") return { standing, refusal: kept };
   const selected = standing.applied.slice(kept).reverse();
   const within = (names: readonly string[]) => names.filter((name) => selected.includes(name));
+  const squash = standing.squashed.find(({ rows }) => within(rows).length > 0);
+  if (squash) return { standing, refusal: refuseUnrecorded(facts.service.name, squash) };
   const problem =
     refuse(facts, { ...standing, missing: within(standing.missing), edited: [] }) ??
     refuseEdited(facts.service.name, within(standing.edited));
@@ -75,6 +77,14 @@ function countKept(
     why: "downgrade undoes what is above the migration that it names, which stays applied itself",
     fix: `make upgrade app=${service} to=${resolved.name}, or name an applied one: make history app=${service}`,
     status: EXIT.usage,
+  };
+}
+
+function refuseUnrecorded(service: string, { name, rows }: Standing["squashed"][number]): Failure {
+  return {
+    fact: `${service}: ${rows.at(-1)} cannot be undone, since it was squashed into ${name}`,
+    why: "its down.sql went with it, and this database does not know the squashed migration yet",
+    fix: `make upgrade app=${service} to=${name} records it, and runs nothing`,
   };
 }
 

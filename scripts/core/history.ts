@@ -1,3 +1,5 @@
+import { findCoverage, type Replaced } from "./replaces.ts";
+
 /** One folder under migrations/. Its text stays on disk until it is applied. */
 export interface Migration {
   /** The folder's name, `<timestamp>_<slug>`; its byte order is the order of application. */
@@ -8,6 +10,8 @@ export interface Migration {
   checksum: string;
   /** Further checksums under which the ledger may know the same script: its line endings changed. */
   tolerated?: readonly string[];
+  /** What it was squashed from; known only where the ledger may still hold that. */
+  replaces?: readonly Replaced[];
 }
 
 /** One row of `_prisma_migrations`. Times are milliseconds since 1970. */
@@ -37,6 +41,10 @@ export interface Standing {
   failed: string[];
   /** Pending, but older than current. */
   outOfOrder: string[];
+  /** Pending, but all that they were squashed from is applied: to be recorded, not run. `rows` are to make way for it. */
+  squashed: { name: string; rows: string[] }[];
+  /** Pending, and only a part of what they were squashed from is applied as it was. */
+  midway: { name: string; present: string[]; absent: string[]; edited: string[] }[];
 }
 
 /** The order in which migrations apply: by the bytes of their names, as the engine sorts them. */
@@ -59,18 +67,45 @@ export function compareHistory(migrations: readonly Migration[], ledger: readonl
   const pending = migrations
     .map(({ name }) => name)
     .filter((name) => !checksums.has(name) && !failed.has(name));
+  const { squashed, midway } = compareSquashed(migrations, live, pending);
+  const stoodFor = new Set([
+    ...squashed.flatMap(({ rows }) => rows),
+    ...midway.flatMap((one) => one.present),
+  ]);
   return {
     head: migrations.at(-1)?.name ?? null,
     current,
     applied,
     pending,
-    missing: applied.filter((name) => !onDisk.has(name)),
+    missing: applied.filter((name) => !onDisk.has(name) && !stoodFor.has(name)),
     edited: migrations
       .filter((migration) => isEdited(migration, checksums.get(migration.name)))
       .map(({ name }) => name),
     failed: [...failed].sort(byName),
-    outOfOrder: pending.filter((name) => current !== null && byName(name, current) < 0),
+    outOfOrder: pending.filter(
+      (name) => current !== null && byName(name, current) < 0 && !squashed.some((one) => one.name === name),
+    ),
+    squashed,
+    midway,
   };
+}
+
+function compareSquashed(
+  migrations: readonly Migration[],
+  live: readonly LedgerRow[],
+  pending: readonly string[],
+): Pick<Standing, "squashed" | "midway"> {
+  const standing: Pick<Standing, "squashed" | "midway"> = { squashed: [], midway: [] };
+  for (const { name, replaces } of migrations) {
+    if (!replaces || !pending.includes(name)) continue;
+    const coverage = findCoverage(replaces, live);
+    if (coverage.state === "all") standing.squashed.push({ name, rows: coverage.rows.sort(byName) });
+    if (coverage.state === "some") {
+      const { present, absent, edited } = coverage;
+      standing.midway.push({ name, present: present.sort(byName), absent, edited });
+    }
+  }
+  return standing;
 }
 
 /** A row of a migration that failed, or that somebody is in the middle of. */

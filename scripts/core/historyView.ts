@@ -17,6 +17,7 @@ export type MigrationState =
   | "out of order"
   | "edited"
   | "missing"
+  | "squashed"
   | "failed"
   | "rolled back";
 
@@ -46,7 +47,7 @@ function describeStanding(view: CurrentView): string {
   if (view.error !== undefined) return view.error.split("\n")[0] ?? "";
   const counts: [string, number][] = [
     ["failed", view.failed.length],
-    ["missing", view.missing.length],
+    ["missing", view.missing.length + view.midway.flatMap(({ present }) => present).length],
     ["edited", view.edited.length],
     ["pending", view.pending.length],
     ["out of order", view.outOfOrder.length],
@@ -83,6 +84,8 @@ export function listHistory(migrations: readonly Migration[], ledger: readonly L
 function stateOf(name: string, standing: Standing, onDisk: ReadonlySet<string>): MigrationState {
   if (standing.failed.includes(name)) return "failed";
   if (standing.missing.includes(name)) return "missing";
+  if (standing.squashed.some(({ rows }) => rows.includes(name))) return "squashed";
+  if (standing.midway.some(({ present }) => present.includes(name))) return "missing";
   if (standing.edited.includes(name)) return "edited";
   if (standing.outOfOrder.includes(name)) return "out of order";
   if (standing.pending.includes(name)) return "pending";

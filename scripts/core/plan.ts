@@ -36,6 +36,11 @@ export interface PendingScript {
   /** Size of the script in bytes. */
   size: number;
   dependsOn: Dependency[];
+  /**
+   * Set where it is not run, but recorded in the place of what it was squashed from: the names of the rows that make
+   * way, and how many live ones these are.
+   */
+  recognises?: { names: readonly string[]; rows: number };
   /** Set on the way down: how many live rows of the ledger it rolls back. `migration.file` is down.sql then. */
   undoes?: number;
 }
@@ -161,8 +166,16 @@ export function refuse(facts: ServiceFacts, standing: Standing): Failure | undef
 }
 
 /** Why nothing may be applied on top of a ledger as it stands, where that is so. */
-export function refuseStanding(service: Service, { failed, missing, edited }: Standing): Failure | undefined {
-  return refuseFailed(service, failed) ?? refuseMissing(service, missing) ?? refuseEdited(service, edited);
+export function refuseStanding(
+  service: Service,
+  { failed, missing, edited, midway }: Standing,
+): Failure | undefined {
+  return (
+    refuseFailed(service, failed) ??
+    refuseMissing(service, missing) ??
+    refuseEdited(service, edited) ??
+    refuseMidway(service, midway)
+  );
 }
 
 function refuseLedgerForm({ service, ledgerColumns }: ServiceFacts): Failure | undefined {
@@ -207,6 +220,25 @@ function refuseEdited(service: Service, edited: readonly string[]): Failure | un
     fact: `${service.name}: ${list(edited)} ${edited.length === 1 ? "was" : "were"} edited after being applied`,
     why: "the database holds what the file said then; other databases would get what it says now",
     fix: `git checkout services/${service.name}/migrations/${first} and put the change into a new migration: make revision app=${service.name} m="…"`,
+  };
+}
+
+/** The way on is the history before the squash, which git holds. */
+function refuseMidway({ name: service }: Service, [first]: Standing["midway"]): Failure | undefined {
+  if (!first) return undefined;
+  const { name, present, absent, edited } = first;
+  const before = `"$(git log -1 --diff-filter=A --format=%H -- services/${service}/migrations/${name}/migration.sql)~1"`;
+  if (absent.length === 0) {
+    return {
+      fact: `${service}: ${list(edited)} ${edited.length === 1 ? "is" : "are"} applied in another form than ${name} was squashed from`,
+      why: "so nothing says that this database is where the squashed migration leads to",
+      fix: `git worktree add ../before-squash ${before}, and see there what differs: schemata check --app ${service}`,
+    };
+  }
+  return {
+    fact: `${service}: of what ${name} was squashed from, ${list(present)} ${present.length === 1 ? "is" : "are"} applied and ${list(absent)} ${absent.length === 1 ? "is" : "are"} not`,
+    why: "a squashed migration is run as a whole, or recorded where all that it stands for is applied",
+    fix: `apply the rest from the files before the squash: git worktree add ../before-squash ${before}\nthere: make upgrade app=${service} to=${absent.at(-1)}\nand here again: make upgrade-head app=${service}`,
   };
 }
 

@@ -9,10 +9,11 @@ export function describePlan(plans: readonly ServicePlan[]): object {
       schema: service.schema,
       current: standing.current,
       createSchema: createSchema && pending.length > 0,
-      migrations: pending.map(({ migration, mode, dependsOn }) => ({
+      migrations: pending.map(({ migration, mode, dependsOn, recognises }) => ({
         migration: migration.name,
         mode,
         dependsOn,
+        ...(recognises && { recognises: recognises.names }),
       })),
       refusal: refusal ? { fact: refusal.fact, why: refusal.why ?? null, fix: refusal.fix ?? null } : null,
       warnings,
@@ -27,13 +28,20 @@ export function renderPlan(plans: readonly ServicePlan[]): string {
     if (pending.length === 0) continue;
     lines.push(`${service.name}: ${renderCount(pending.length, "migration")} to apply`);
     if (createSchema) lines.push(`  create the schema "${service.schema}"`);
-    for (const { migration, mode, dependsOn } of pending) {
+    for (const { migration, mode, dependsOn, recognises } of pending) {
       const after = dependsOn.map((dependency) => `${dependency.service}/${dependency.migration}`).join(", ");
-      const remarks = [mode === "stepwise" ? "statement by statement" : "", after && `after ${after}`].filter(
-        Boolean,
-      );
+      const squash = recognises ? `recorded, not run: applied as ${shorten(recognises.names)}` : "";
+      const remarks = [
+        mode === "stepwise" ? "statement by statement" : "",
+        squash,
+        after && `after ${after}`,
+      ].filter(Boolean);
       lines.push(`  ${migration.name}${remarks.length > 0 ? ` (${remarks.join("; ")})` : ""}`);
     }
   }
   return lines.length > 0 ? lines.join("\n") : "nothing to apply";
+}
+
+function shorten(names: readonly string[]): string {
+  return names.length > 3 ? `${names[0]} to ${names.at(-1)}, ${names.length} migrations` : names.join(", ");
 }

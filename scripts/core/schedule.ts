@@ -54,11 +54,17 @@ export function refuseDependencies(
   return undefined;
 }
 
+/** Migrations of one service that follow each other. */
+export interface Sequence {
+  service: { name: string };
+  pending: readonly { migration: { name: string }; dependsOn: readonly Dependency[] }[];
+}
+
 /**
  * A circle among pending migrations, as the migrations on it, or undefined. A migration follows those before it in
  * its service and those that its depends-on lines name.
  */
-export function findCircle(plans: readonly ServicePlan[]): string[] | undefined {
+export function findCircle(plans: readonly Sequence[]): string[] | undefined {
   if (!plans.some(({ pending }) => pending.some(({ dependsOn }) => dependsOn.length > 0))) return undefined;
   const before = new Map<string, string[]>();
   for (const plan of plans) {

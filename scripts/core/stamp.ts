@@ -8,6 +8,7 @@ import {
   renderCreateLedger,
   renderOpening,
   renderRollback,
+  renderStamp,
   type SessionRules,
 } from "./transaction.ts";
 
@@ -23,12 +24,13 @@ export interface LedgerChange {
 
 /** What makes the ledger say that exactly the migrations up to one are applied; without a `last`, none. */
 export function planStamp({ migrations, ledger }: ServiceFacts, last: string | undefined): LedgerChange {
-  const { applied } = compareHistory(migrations, ledger);
+  const { applied, squashed } = compareHistory(migrations, ledger);
   const isBelow = (name: string) => last !== undefined && byName(name, last) <= 0;
   const live = new Set(ledger.filter((row) => row.rolledBackAt === null).map(({ name }) => name));
+  const replaced = squashed.flatMap(({ name, rows }) => (isBelow(name) ? rows : []));
   return {
     mark: migrations.filter(({ name }) => isBelow(name) && !applied.includes(name)),
-    unmark: [...live].filter((name) => !isBelow(name)).sort(byName),
+    unmark: [...live].filter((name) => !isBelow(name) || replaced.includes(name)).sort(byName),
     recheck: [],
   };
 }
@@ -49,11 +51,7 @@ export function renderLedgerChange({ mark, unmark, recheck }: LedgerChange, sche
   const table = ledgerName(schema);
   return [
     ...unmark.map((name) => renderRollback(name, schema)),
-    ...mark.flatMap(({ name, checksum }) => [
-      renderRollback(name, schema),
-      `INSERT INTO ${table} (id, checksum, migration_name, logs, started_at, finished_at, applied_steps_count)
-  VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, '', clock_timestamp(), clock_timestamp(), 0)`,
-    ]),
+    ...mark.flatMap((migration) => [renderRollback(migration.name, schema), renderStamp(migration, schema)]),
     ...recheck.map(
       ({ name, checksum }) =>
         `UPDATE ${table} SET checksum = ${quoteLiteral(checksum)} WHERE migration_name = ${quoteLiteral(name)} AND rolled_back_at IS NULL AND finished_at IS NOT NULL`,

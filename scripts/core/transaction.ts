@@ -29,6 +29,8 @@ export interface ScriptToApply {
   direction: Direction;
   checksum: string;
   sql: string;
+  /** Rows that make way for this one, which is then recorded without being run. */
+  recognises?: { names: readonly string[]; rows: number } | undefined;
   /** The migration that the ledger must hold just before, where there is one; what is undone must be its newest. */
   previous: string | undefined;
   /** How many live rows the ledger must hold just before. */
@@ -169,11 +171,17 @@ function renderRoleAgain(rules: SessionRules): string[] {
 
 /** Fails unless the ledger is as planned: a cast of the message to a number raises it as an error (22P02). */
 export function renderLedgerCheck(
-  { name, direction, previous, expectedRows }: Omit<ScriptToApply, "sql">,
+  { name, direction, previous, expectedRows, recognises }: Omit<ScriptToApply, "sql">,
   schema: string,
 ): string {
   const rowsOf = (migration: string) => `count(*) FILTER (WHERE migration_name = ${quoteLiteral(migration)})`;
-  const up = [`${rowsOf(name)} = 0`, ...(previous === undefined ? [] : [`${rowsOf(previous)} >= 1`])];
+  const up = [
+    `${rowsOf(name)} = 0`,
+    ...(previous === undefined ? [] : [`${rowsOf(previous)} >= 1`]),
+    ...(recognises
+      ? [`count(finished_at) FILTER (WHERE ${renderIsOneOf(recognises.names)}) = ${recognises.rows}`]
+      : []),
+  ];
   // What failed is undone only by a repair.
   const down = [`max(migration_name COLLATE "C") = ${quoteLiteral(name)}`, "count(finished_at) = count(*)"];
   const holds = [`count(*) = ${expectedRows}`, ...(direction === "up" ? up : down)];
@@ -181,11 +189,28 @@ export function renderLedgerCheck(
   FROM ${ledgerName(schema)} WHERE rolled_back_at IS NULL`;
 }
 
-function renderRecord({ name, direction, checksum }: ScriptToApply, schema: string): string {
+function renderIsOneOf(names: readonly string[]): string {
+  return `migration_name IN (${names.map(quoteLiteral).join(", ")})`;
+}
+
+function renderRecord({ name, direction, checksum, recognises }: ScriptToApply, schema: string): string {
   if (direction === "down") return renderRollback(name, schema);
+  if (recognises) {
+    return `UPDATE ${ledgerName(schema)} SET rolled_back_at = clock_timestamp() WHERE ${renderIsOneOf(recognises.names)} AND rolled_back_at IS NULL;
+${renderStamp({ name, checksum }, schema)}`;
+  }
   const started = "coalesce(nullif(current_setting('schemata.started_at', true), '')::timestamptz, now())";
   return `INSERT INTO ${ledgerName(schema)} (id, checksum, migration_name, started_at, finished_at, applied_steps_count)
   VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, ${started}, clock_timestamp(), 1)`;
+}
+
+/** Records a migration as applied without having been run, as `prisma migrate resolve --applied` does. */
+export function renderStamp(
+  { name, checksum }: Pick<ScriptToApply, "name" | "checksum">,
+  schema: string,
+): string {
+  return `INSERT INTO ${ledgerName(schema)} (id, checksum, migration_name, logs, started_at, finished_at, applied_steps_count)
+  VALUES (gen_random_uuid()::text, ${quoteLiteral(checksum)}, ${quoteLiteral(name)}, '', clock_timestamp(), clock_timestamp(), 0)`;
 }
 
 /** Records a migration as undone, in the way in which stock Prisma takes it for pending again. */

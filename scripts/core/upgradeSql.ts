@@ -17,11 +17,13 @@ export function renderUpgradeStep(
   const expectedRows = plan.pending
     .slice(0, index)
     .reduce((rows, earlier) => rows + rowsChanged(earlier), plan.ledgerRows);
-  const step = { name, checksum, direction: directionOf([pending]), previous: before, expectedRows };
+  const { recognises } = pending;
+  const direction = directionOf([pending]);
+  const step = { name, checksum, direction, previous: before, expectedRows, recognises };
   const options = { durable: true, createLedger: plan.createLedger && index === 0 };
   const sql =
     script.mode === "atomic"
-      ? renderTransaction({ ...step, sql: script.sql }, rules, options).sql
+      ? renderTransaction({ ...step, sql: recognises ? "" : script.sql }, rules, options).sql
       : renderStepwiseSql({ ...step, steps: script.steps }, rules, options);
   return [
     `-- ${plan.service.name}/${name}`,

@@ -47,7 +47,7 @@ export async function prepareStamp(
     if (!facts) throw new Error(`nothing was read of ${service.name}`);
     const standing = compareHistory(facts.migrations, facts.ledger);
     // To stamp is the way out of what stops an upgrade.
-    const free = { ...standing, failed: [], missing: [], edited: [] };
+    const free = { ...standing, failed: [], missing: [], edited: [], midway: [] };
     const refusal = refuse({ ...facts, occupied: false }, free);
     if (refusal) fail(refusal);
     const last = target === "edited" ? undefined : findLast(facts, target.to);

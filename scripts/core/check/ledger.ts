@@ -55,7 +55,9 @@ export function findLedger(facts: ServiceFacts, standing: Standing): CheckFindin
  * history on disk, so that nobody can tell from the files what it should look like.
  */
 export function countApplied({ migrations }: ServiceFacts, standing: Standing): number | undefined {
-  const { applied, missing, edited, failed, outOfOrder } = standing;
-  const unfit = [missing, edited, failed, outOfOrder].some(({ length }) => length > 0);
-  return unfit || applied.length > migrations.length ? undefined : applied.length;
+  const { applied, missing, edited, failed, outOfOrder, squashed, midway } = standing;
+  const unfit = [missing, edited, failed, outOfOrder, midway].some(({ length }) => length > 0);
+  // What was squashed counts once, whether the squashed migration is recorded yet or not.
+  const count = applied.length + squashed.length - squashed.flatMap(({ rows }) => rows).length;
+  return unfit || count > migrations.length ? undefined : count;
 }

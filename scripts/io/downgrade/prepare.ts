@@ -11,6 +11,7 @@ import { findBroken } from "../../core/drops.ts";
 import type { Failure } from "../../core/errors.ts";
 import { compareHistory } from "../../core/history.ts";
 import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
+import { namesOf, parseReplaces } from "../../core/replaces.ts";
 import type { Service } from "../../core/service.ts";
 import { type Client, closeConnection, connect, explainLoss } from "../postgres/connect.ts";
 import { readDependents } from "../postgres/dependents.ts";
@@ -73,7 +74,7 @@ async function decide(
   });
   if ("refusal" in selection) return refused(selection.refusal);
   const { elsewhere, warnings } = readElsewhere(service, others);
-  const needed = refuseDependents(service.name, selection.selected, elsewhere);
+  const needed = refuseDependents(service.name, withSquashed(facts, selection.selected), elsewhere);
   if (needed) return refused(needed);
   const read = await readUndoSteps(facts, selection.selected);
   if ("problem" in read) return refused(read.problem);
@@ -84,6 +85,12 @@ async function decide(
     plan: planDowngrade(facts, selection, { scripts, warnings }),
     undo: read.steps.map(({ view }) => view),
   };
+}
+
+/** Migrations and what they were squashed from, by which others may know them. */
+function withSquashed({ service, migrations }: ServiceFacts, names: readonly string[]): string[] {
+  const chosen = migrations.filter(({ name }) => names.includes(name));
+  return [...names, ...chosen.flatMap((migration) => namesOf(parseReplaces(readScript(service, migration))))];
 }
 
 /** The applied migrations of other services that name this one's in depends-on lines. */

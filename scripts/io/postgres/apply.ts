@@ -11,7 +11,7 @@ import {
   type SessionRules,
   TURN_STATEMENT,
 } from "../../core/transaction.ts";
-import { readScriptPlan } from "../script.ts";
+import { readPlannedScript, readScriptPlan } from "../script.ts";
 import { type Client, sqlState } from "./connect.ts";
 import type { ApplyEvent } from "./events.ts";
 import { describeFailure } from "./failure.ts";
@@ -168,6 +168,12 @@ async function readScripts(
   let bytes = 0;
   for (const script of scripts.slice(0, limit)) {
     if (script.mode === "stepwise" || (found.length > 0 && bytes + script.size > BATCH.bytes)) break;
+    if (script.recognises) {
+      // Recorded, not run; read all the same, so that the checksum is that of what stands on disk.
+      readPlannedScript(job.service, script.migration);
+      found.push({ script, sql: "" });
+      continue;
+    }
     const { plan } = await readScriptPlan(job.service, script.migration);
     if (plan.mode === "stepwise") throw new Error(`${script.migration.name} was planned atomic and is not`);
     found.push({ script, sql: plan.sql });
@@ -188,7 +194,10 @@ function makeBatch(
     const { name, checksum } = script.migration;
     const previous = index === 0 ? ledger.previous : scripts[index - 1]?.script.migration.name;
     const text = renderTransaction(
-      { name, direction: directionOf([script]), checksum, sql, previous, expectedRows },
+      {
+        ...{ name, direction: directionOf([script]), checksum, sql, previous, expectedRows },
+        recognises: script.recognises,
+      },
       job.rules,
       {
         durable: false,

@@ -3,6 +3,7 @@ import { type Failure, failureOf, SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow, type Migration } from "../../core/history.ts";
 import { ledgerName } from "../../core/ledger.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
+import { parseReplaces } from "../../core/replaces.ts";
 import type { Service } from "../../core/service.ts";
 import { quoteIdent } from "../../core/sql.ts";
 import { tolerantChecksums } from "../checksum.ts";
@@ -49,7 +50,7 @@ export async function settleUnfinished(
 async function settle(client: Client, facts: ServiceFacts, lockWait: number): Promise<ServiceFacts> {
   try {
     const ledger = await readLedgerInTurn(client, facts.service, { lockWait });
-    return { ...facts, ledger, migrations: tolerateLineEndings(facts.migrations, ledger) };
+    return { ...facts, ledger, migrations: completeMigrations(facts.migrations, ledger) };
   } catch (error) {
     if (!(error instanceof SchemataError)) throw error;
     return { ...facts, problem: failureOf(error) };
@@ -74,7 +75,7 @@ async function gatherSome(
     const problem = unreadable ?? findForbidden(service, facts);
     return {
       service,
-      migrations: tolerateLineEndings(migrations, ledger),
+      migrations: completeMigrations(migrations, ledger),
       ledger,
       schemaExists: facts !== undefined,
       ledgerColumns: facts?.ledgerColumns,
@@ -120,6 +121,23 @@ function readFiles(service: Service): {
     if (!(error instanceof SchemataError)) throw error;
     return { migrations: [], problem: failureOf(error) };
   }
+}
+
+/** The migrations with what only some ledgers ask for: reading the scripts again costs more than asking. */
+function completeMigrations(migrations: readonly Migration[], ledger: readonly LedgerRow[]): Migration[] {
+  return readSquashes(tolerateLineEndings(migrations, ledger), ledger);
+}
+
+/** What migrations were squashed from matters where a ledger holds what is not on disk any more. */
+function readSquashes(migrations: Migration[], ledger: readonly LedgerRow[]): Migration[] {
+  const live = new Set(ledger.filter((row) => row.rolledBackAt === null).map(({ name }) => name));
+  const onDisk = new Set(migrations.map(({ name }) => name));
+  if ([...live].every((name) => onDisk.has(name))) return migrations;
+  return migrations.map((migration) => {
+    if (live.has(migration.name)) return migration;
+    const replaces = parseReplaces(readFileSync(migration.file, "utf8"));
+    return replaces.length > 0 ? { ...migration, replaces } : migration;
+  });
 }
 
 /** Works out the checksums of other line endings only for the rare file whose own the ledger does not know. */

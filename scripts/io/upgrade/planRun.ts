@@ -1,5 +1,7 @@
+import { readFileSync } from "node:fs";
 import { type Dependency, parseDependsOn } from "../../core/dependsOn.ts";
 import { failureOf, SchemataError } from "../../core/errors.ts";
+import type { Migration } from "../../core/history.ts";
 import {
   type PendingScript,
   planService,
@@ -8,6 +10,7 @@ import {
   type ServicePlan,
   selectPending,
 } from "../../core/plan.ts";
+import { namesOf, parseReplaces } from "../../core/replaces.ts";
 import { type DependencyState, findCircle, refuseDependencies } from "../../core/schedule.ts";
 import type { Target } from "../../core/target.ts";
 import { readScriptPlan } from "../script.ts";
@@ -38,8 +41,9 @@ export function namedDependencies(plans: readonly ServicePlan[]): Set<string> {
  * Holds the plans against each other: refuses those that depend on what is neither applied nor in this run, and
  * those in a circle. `known` are the facts of every service that a dependency may name.
  */
-export function joinPlans(plans: readonly ServicePlan[], known: readonly ServiceFacts[]): RunPlan {
-  const stateOf = makeStateOf(plans, known);
+export function joinPlans(planned: readonly ServicePlan[], known: readonly ServiceFacts[]): RunPlan {
+  const stateOf = makeStateOf(planned, known);
+  const plans = followSquashes(planned, known, stateOf);
   const refused = plans.map((plan) => withRefusal(plan, plan.refusal ?? refuseDependencies(plan, stateOf)));
   const circle = findCircle(refused);
   if (!circle) return { plans: refused, stateOf };
@@ -66,6 +70,11 @@ async function planOne(facts: ServiceFacts, selection: Selection): Promise<Servi
   try {
     for (const migration of facts.migrations) {
       if (!selected.has(migration.name)) continue;
+      const squash = selection.standing.squashed.find(({ name }) => name === migration.name);
+      if (squash) {
+        scripts.push(recordSquashed(migration, squash.rows, facts));
+        continue;
+      }
       const { sql, plan } = await readScriptPlan(facts.service, migration);
       scripts.push({ migration, mode: plan.mode, size: sql.length, dependsOn: parseDependsOn(sql) });
     }
@@ -74,6 +83,47 @@ async function planOne(facts: ServiceFacts, selection: Selection): Promise<Servi
     return planService(facts, { standing: selection.standing, refusal: failureOf(error) }, []);
   }
   return planService(facts, selection, scripts);
+}
+
+function recordSquashed(
+  migration: Migration,
+  names: readonly string[],
+  { ledger }: ServiceFacts,
+): PendingScript {
+  const rows = ledger.filter((row) => row.rolledBackAt === null && names.includes(row.name)).length;
+  return { migration, mode: "atomic", size: 0, dependsOn: [], recognises: { names, rows } };
+}
+
+/** The same plans, with what was squashed named by the migrations that stand for it now. */
+function followSquashes(
+  plans: readonly ServicePlan[],
+  known: readonly ServiceFacts[],
+  stateOf: RunPlan["stateOf"],
+): ServicePlan[] {
+  const squashes = new Map<string, Map<string, string>>();
+  const follow = (dependency: Dependency): Dependency => {
+    if (stateOf(dependency) !== "unknown") return dependency;
+    const { service, migration } = dependency;
+    const names = squashes.get(service) ?? readSquashes(known.find((one) => one.service.name === service));
+    squashes.set(service, names);
+    return { service, migration: names.get(migration) ?? migration };
+  };
+  return plans.map((plan) => ({
+    ...plan,
+    pending: plan.pending.map((script) =>
+      script.dependsOn.length === 0 ? script : { ...script, dependsOn: script.dependsOn.map(follow) },
+    ),
+  }));
+}
+
+/** Which migration stands for which, by the heads of a service's files. */
+function readSquashes(facts: ServiceFacts | undefined): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const migration of facts?.migrations ?? []) {
+    const replaced = parseReplaces(readFileSync(migration.file, "utf8"));
+    for (const name of namesOf(replaced)) names.set(name, migration.name);
+  }
+  return names;
 }
 
 /** Knows only services that are depended on: a workspace of a thousand services has few of them. */

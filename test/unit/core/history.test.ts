@@ -24,6 +24,8 @@ describe("compareHistory", () => {
       edited: [],
       failed: [],
       outOfOrder: [],
+      squashed: [],
+      midway: [],
     });
   });
 
