@@ -63,7 +63,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase heads show sql check guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase squash heads show sql check guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -93,6 +93,9 @@ rebase: build ## after a merge: put unapplied migrations last and prove them: ap
 
 repair: build ## go on with a migration that was left unfinished, or back: app=billing [on=1] [back=1] [yes=1]
 	@$(SCHEMATA) repair
+
+squash: build ## make the first migrations one that is proven the same: app=billing [to=add_users] [yes=1] [dry_run=1]
+	@$(SCHEMATA) squash
 
 heads: build ## the newest migration of each service on disk: [app=billing]
 	@$(SCHEMATA) heads

@@ -13,6 +13,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   repair: () => import("./repair.ts"),
   stamp: () => import("./stamp.ts"),
   rebase: () => import("./rebase.ts"),
+  squash: () => import("./squash.ts"),
   sql: () => import("./sql.ts"),
   show: () => import("./show.ts"),
   heads: () => import("./heads.ts"),
