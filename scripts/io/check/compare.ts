@@ -4,7 +4,7 @@ import { findDrift } from "../../core/check/drift.ts";
 import type { CheckFinding } from "../../core/check/finding.ts";
 import type { Standing } from "../../core/history.ts";
 import type { Service } from "../../core/service.ts";
-import type { Answer } from "./questions.ts";
+import type { Answer } from "./shadowWork.ts";
 
 /** Compares what a service's schema holds with what it should; digests first, since mostly there is no difference. */
 export async function compareService(

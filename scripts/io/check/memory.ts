@@ -14,42 +14,55 @@ const TABLE = `${quoteIdent(SHADOW_MARK)}.memory`;
 export interface Memory {
   /** A digest of the content that was remembered under this digest of its sources. */
   recall(schema: string, kind: string, sources: string): string | undefined;
-  /** That content itself. */
+  /** The content, whatever it was worked out from; not of catalogs, which are large and rarely looked at. */
+  recallText(schema: string, kind: string): string | undefined;
+  /** The content that was remembered. */
   read(schema: string, kind: string): Promise<string>;
   remember(schema: string, kind: string, fact: { sources: string; content: string }): Promise<string>;
 }
 
 /** Opens the memory that lies in the shadow database. One that cannot be used remembers nothing, and is no failure. */
-export async function openMemory(place: { client: Client }): Promise<Memory> {
-  const known = new Map<string, { sources: string; fingerprint: string }>();
+export async function openMemory(client: Client): Promise<Memory> {
+  const known = new Map<string, Row>();
   const key = (schema: string, kind: string) => JSON.stringify([schema, kind]);
-  for (const { schema, kind, sources, fingerprint } of await readAll(place.client)) {
-    known.set(key(schema, kind), { sources, fingerprint });
-  }
+  for (const row of await readAll(client)) known.set(key(row.schema, row.kind), row);
   return {
     recall: (schema, kind, sources) => {
       const found = known.get(key(schema, kind));
       return found?.sources === sources ? found.fingerprint : undefined;
     },
+    recallText: (schema, kind) => known.get(key(schema, kind))?.text ?? undefined,
     read: async (schema, kind) => {
-      const { rows } = await place.client.query(
-        `SELECT content FROM ${TABLE} WHERE schema = $1 AND kind = $2`,
-        [schema, kind],
-      );
+      const { rows } = await client.query(`SELECT content FROM ${TABLE} WHERE schema = $1 AND kind = $2`, [
+        schema,
+        kind,
+      ]);
       return rows[0]?.content ?? "";
     },
     remember: async (schema, kind, { sources, content }) => {
       const fingerprint = hash("sha256", content);
-      await write(place.client, [schema, kind, sources, fingerprint, content]).catch(ignoreDatabase);
+      await write(client, [schema, kind, sources, fingerprint, content]).catch(ignoreDatabase);
       return fingerprint;
     },
   };
 }
 
-async function readAll(client: Client) {
-  type Row = Record<"schema" | "kind" | "sources" | "fingerprint", string>;
+interface Row {
+  schema: string;
+  kind: string;
+  sources: string;
+  fingerprint: string;
+  /** The content, but for catalogs. */
+  text: string | null;
+}
+
+async function readAll(client: Client): Promise<Row[]> {
   try {
-    return (await client.query<Row>(`SELECT schema, kind, sources, fingerprint FROM ${TABLE}`)).rows;
+    const text = `CASE WHEN kind <> 'catalog' THEN content END AS text`;
+    const { rows } = await client.query<Row>(
+      `SELECT schema, kind, sources, fingerprint, ${text} FROM ${TABLE}`,
+    );
+    return rows;
   } catch (error) {
     ignoreDatabase(error);
     return [];

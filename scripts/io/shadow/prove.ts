@@ -29,7 +29,7 @@ export async function proveDown(
 }
 
 /** Runs a script as an upgrade would, on the same search path, whatever the one before has set. */
-async function runAs(client: Client, schema: string, sql: string): Promise<void> {
+export async function runAs(client: Client, schema: string, sql: string): Promise<void> {
   await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
   await client.query(sql);
 }

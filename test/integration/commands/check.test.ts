@@ -349,3 +349,29 @@ test("bad options are refused", async () => {
   expect((await check("--app", "auht")).status).toBe(2);
   expect(listMigrations(bench.workspace, "auth")).toEqual([]);
 });
+
+test("reversals written by hand are each tried from the state that their migration found", async () => {
+  const write = (name: string, up: string, down: string) => {
+    bench.workspace.writeMigration("billing", name, up);
+    bench.workspace.write(`services/billing/migrations/${name}/down.sql`, down);
+  };
+  write("1_init", "CREATE TYPE k AS ENUM ('a'); CREATE TABLE t (id int);\n", "DROP TABLE t; DROP TYPE k;\n");
+  write("2_value", "ALTER TYPE k ADD VALUE 'b';\n", "-- an enum keeps its values\nSELECT 1;\n");
+  // Uses the new value, which takes a transaction of its own.
+  write("3_use", "ALTER TABLE t ADD COLUMN k k DEFAULT 'b';\n", "ALTER TABLE t DROP COLUMN k;\n");
+  write("4_index", "CREATE INDEX CONCURRENTLY i ON t (id);\n", "DROP INDEX CONCURRENTLY i;\n");
+  write("5_own", "BEGIN;\nCREATE TABLE u (id int);\nCOMMIT;\n", "BEGIN;\nDROP TABLE u;\nCOMMIT;\n");
+  write("6_wrong", "CREATE TABLE v (id int);\n", "DROP TABLE u;\n");
+  const expected = [
+    expect.stringMatching(
+      /^billing down-incomplete: down.sql of 2_value does not restore\ntype k \(labels\)/,
+    ),
+    expect.stringMatching(/^billing down-incomplete: down.sql of 6_wrong does not restore\n/),
+  ];
+  const reversals = async () =>
+    (await findings("--app", "billing")).filter((line) => line.includes(" down-"));
+  expect(await reversals()).toEqual(expected);
+  expect(await reversals()).toEqual(expected);
+  write("6_wrong", "CREATE TABLE v (id int);\n", "DROP TABLE v;\n");
+  expect(await reversals()).toEqual(expected.slice(0, 1));
+});
