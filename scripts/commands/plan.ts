@@ -1,0 +1,37 @@
+import { defineCommand } from "../command.ts";
+import { renderPlanLocks } from "../core/planLocksView.ts";
+import { describePlan } from "../core/planView.ts";
+import { chooseServices } from "../core/service.ts";
+import { readPlanLocks } from "../io/planLocks.ts";
+import { closeConnection } from "../io/postgres/connect.ts";
+import { ensureServer } from "../io/server/server.ts";
+import { prepareUpgrade } from "../io/upgrade/upgrade.ts";
+import { readServices } from "../io/workspace.ts";
+import { appsOption, jsonOption } from "../options.ts";
+import { planningOptions, reportRefusals } from "../upgradeVerb.ts";
+
+export default defineCommand({
+  describe: "What upgrade-head would do, in order, with the lock that each statement takes",
+  examples: [["$0 plan --app billing --with-dependencies", "one service and what it waits for"]],
+  options: (yargs) => jsonOption(planningOptions(appsOption(yargs))),
+  async run({ app, json, withDependencies, requireRoles }, { settings, note, print, signal }) {
+    const services = readServices(settings.root);
+    const chosen = chooseServices(services, app);
+    await ensureServer(settings, note, signal);
+    const prepared = await prepareUpgrade({
+      url: settings.databaseUrl,
+      services,
+      chosen,
+      target: "head",
+      withDependencies,
+      requireRoles,
+      lockWait: undefined,
+      onDatabaseCreated: (database) => note(`Created the database "${database}"`),
+    });
+    const { plans } = prepared.run;
+    const migrations = await readPlanLocks(prepared).finally(() => closeConnection(prepared.client));
+    for (const { warnings } of plans) for (const warning of warnings) note(`Warning: ${warning}`);
+    print(json ? JSON.stringify({ ...describePlan(plans), order: migrations }) : renderPlanLocks(migrations));
+    return reportRefusals(plans, note);
+  },
+});
