@@ -49,5 +49,5 @@ export async function upgradeWell(site: Site, ...args: string[]): Promise<Upgrad
 export function expectDecent({ stdout, stderr }: Pick<CliResult, "stdout" | "stderr">): void {
   const text = stdout + stderr;
   expect(text).not.toMatch(/defect of the tool|unsettled top-level await/);
-  expect(text).not.toMatch(/^\s+at .*:\d+:\d+/m);
+  expect(text).not.toMatch(/^\s+at .*:\d+:\d+|Warning: .*deprecated|\(node:\d+\)/m);
 }

@@ -99,7 +99,7 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
     }
     const failure = await explainBatchFailure(error, { client, batch, progress, job, run });
     ({ scripts, ledger } = await readAgain(client, job, failure));
-    requireNotInterrupted(run.signal, job, first);
+    if (run.signal.aborted) continue;
     if (scripts[0] !== first) attempt = 0;
     if (isLedgerChanged(error)) {
       if (scripts[0] === first && isSameLedger(before, ledger)) throw failure;

@@ -3,6 +3,19 @@ import pg from "pg";
 import { parseTarget } from "../../../prisma/engine/connection.ts";
 import type { Client } from "./connect.ts";
 
+/** What of node-postgres' client a request to cancel needs. */
+interface Cancellable {
+  connection: EventEmitter & {
+    connect(port: number | string, host?: string): void;
+    cancel(processID: number, secretKey: number): void;
+  };
+  host: string;
+  port: number;
+  processID: number;
+  secretKey: number;
+  _activeQuery: unknown;
+}
+
 /** What of node-postgres' connection a query of our own needs. */
 interface Wire {
   query(sql: string): void;
@@ -44,12 +57,14 @@ export async function rollBack(client: Client, then = ""): Promise<void> {
  * on too. Whether anything was running shows in the running query's outcome.
  */
 export function cancelRunning(client: Client, url: string): void {
-  const running = client as unknown as { activeQuery: unknown };
-  if (!running.activeQuery) return;
-  const canceller = new pg.Client(parseTarget(url).config) as unknown as {
-    cancel(client: Client, query: unknown): void;
-    connection: EventEmitter;
-  };
-  canceller.connection.on("error", () => {});
-  canceller.cancel(client, running.activeQuery);
+  const { _activeQuery, processID, secretKey } = client as unknown as Cancellable;
+  if (!_activeQuery) return;
+  const { connection, host, port } = new pg.Client(parseTarget(url).config) as unknown as Cancellable;
+  // node-postgres' own way to cancel knows no encrypted connections, and warns of itself.
+  const cancel = () => connection.cancel(processID, secretKey);
+  connection.on("error", () => {});
+  connection.once("connect", cancel);
+  connection.once("sslconnect", cancel);
+  if (host.startsWith("/")) connection.connect(`${host}/.s.PGSQL.${port}`);
+  else connection.connect(port, host);
 }
