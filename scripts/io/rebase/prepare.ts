@@ -1,6 +1,6 @@
 import { parseDependsOn, renameDependencies } from "../../core/dependsOn.ts";
 import { fail, renderError, SchemataError } from "../../core/errors.ts";
-import { compareHistory, type Migration } from "../../core/history.ts";
+import { compareHistory, type Migration, type Standing } from "../../core/history.ts";
 import { refuseStanding, type ServiceFacts } from "../../core/plan.ts";
 import { findMisplaced, findMove, type Move, planMoves, refuseMoves } from "../../core/rebase.ts";
 import { requireSound, type Service } from "../../core/service.ts";
@@ -56,13 +56,18 @@ export async function prepareRebase(request: RebaseRequest): Promise<PreparedReb
   const moved =
     chosen.length > 0
       ? names.filter((name) => chosen.includes(name))
-      : findMisplaced({ all: names, pending: standing.pending, current: standing.current });
+      : findMisplaced({ all: names, pending: toRun(standing), current: standing.current });
   const planned = planMoves(service.name, moved, { all: names, now: new Date() });
   if ("problem" in planned) return fail(planned.problem);
   const isLast = chosen.length > 0 && moved.every((name, index) => names.at(index - moved.length) === name);
   const moves = isLast ? [] : planned.moves;
   const dependents = moves.length > 0 ? findDependents(service, { moves, names }, { services, facts }) : [];
   return { moves, dependents, names };
+}
+
+/** What is pending, but for squashed migrations whose place is where the old ones were. */
+function toRun({ pending, squashed }: Standing): string[] {
+  return pending.filter((name) => !squashed.some((one) => one.name === name));
 }
 
 function resolveOne(text: string, { name: service }: Service, names: readonly string[]): string {
