@@ -31,10 +31,7 @@ export function readPlannedScript(service: Service, migration: Migration): strin
 }
 
 /** A script's text; a byte order mark, which Postgres takes for a syntax error, is left out. */
-function decodeScript(
-  content: Buffer,
-  { service, shown }: { service: string; shown: string },
-): string {
+function decodeScript(content: Buffer, { service, shown }: { service: string; shown: string }): string {
   if (!isUtf8(content)) {
     return fail({
       fact: `${service}: ${shown} is not UTF-8`,
