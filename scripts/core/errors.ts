@@ -55,9 +55,10 @@ function indentRest(text: string): string {
   return text.trimEnd().replaceAll("\n", "\n       ");
 }
 
-/** Replaces the password of every connection URL in a text by `***`. */
+/** Replaces passwords in a text by `***`: those of connection URLs, of connection strings and in SQL. */
 export function maskPasswords(text: string): string {
   return text
     .replaceAll(/(\b[a-z][a-z0-9+.-]*:\/\/[^\s:@/]*):(?:[^\s@/]|@(?=[^\s/]*@))*@/gi, "$1:***@")
-    .replaceAll(/([?&]password=)[^&\s]*/gi, "$1***");
+    .replaceAll(/(\bpassword\s+)'(?:[^']|'')*'/gi, "$1'***'")
+    .replaceAll(/(\bpassword\s*=\s*)(?:'(?:[^'\\]|\\.)*'|[^\s'"&,)]+)/gi, "$1***");
 }

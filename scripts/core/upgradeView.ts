@@ -27,7 +27,12 @@ export function describeOutcomes(outcomes: readonly ServiceOutcome[]): object {
 }
 
 function maskDetails(details: NonNullable<SchemataError["details"]>): object {
-  return JSON.parse(maskPasswords(JSON.stringify(details))) as object;
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [
+      name,
+      typeof value === "string" ? maskPasswords(value) : value,
+    ]),
+  );
 }
 
 /** The summary of an upgrade: one line for each service that something happened to, and one for all the rest. */

@@ -8,6 +8,11 @@ describe("maskPasswords", () => {
     ["at postgres://a:b@h/x and postgres://c:d@i/y", "at postgres://a:***@h/x and postgres://c:***@i/y"],
     ["postgresql://host/db?user=me&password=secret&x=1", "postgresql://host/db?user=me&password=***&x=1"],
     ["postgresql://:secret@host/db", "postgresql://:***@host/db"],
+    ["host=h user=me password=secret dbname=x", "host=h user=me password=*** dbname=x"],
+    ["host=h password = 'se cr\\'et' dbname=x", "host=h password = *** dbname=x"],
+    ["CREATE ROLE me LOGIN PASSWORD 'it''s secret' INHERIT", "CREATE ROLE me LOGIN PASSWORD '***' INHERIT"],
+    ["OPTIONS (user 'me', password 'secret')", "OPTIONS (user 'me', password '***')"],
+    ["password authentication failed for user 'me'", "password authentication failed for user 'me'"],
     ["no URL: user@host", "no URL: user@host"],
     ["http://localhost:8080/a@b", "http://localhost:8080/a@b"],
   ])("%s", (text, masked) => {
