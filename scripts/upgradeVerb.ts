@@ -62,6 +62,7 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
   const { settings, note, print, signal } = context;
   await ensureServer(settings, note, signal);
   const started = performance.now();
+  const shows = verb.dryRun || verb.sql;
   const prepared = await prepareUpgrade({
     url: settings.databaseUrl,
     services: verb.services,
@@ -69,14 +70,14 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
     target: verb.target,
     withDependencies: verb.withDependencies,
     requireRoles: verb.requireRoles,
-    lockWait: verb.dryRun || verb.sql ? undefined : verb.upgrade.lockWait,
-    onDatabaseCreated: (database) => note(`Created the database "${database}"`),
+    lockWait: shows ? undefined : verb.upgrade.lockWait,
+    onDatabaseCreated: shows ? undefined : (database) => note(`Created the database "${database}"`),
   });
   const { plans } = prepared.run;
   const roles = warnOfMissingRoles(plans);
   if (roles !== undefined) note(`Warning: ${roles}`);
   for (const { warnings } of plans) for (const warning of warnings) note(`Warning: ${warning}`);
-  if (verb.dryRun || verb.sql) {
+  if (shows) {
     await closeConnection(prepared.client);
     if (verb.sql) print(await renderUpgradeSql(prepared, verb.upgrade));
     else print(verb.json ? JSON.stringify(describePlan(plans)) : renderPlan(plans));

@@ -114,6 +114,19 @@ describe("--dry-run", () => {
     expect(rows).toEqual([]);
   });
 
+  test.each(["--dry-run", "--sql"])("%s makes no database either", async (option) => {
+    const site = await makeSite({ auth: TABLES });
+    const url = new URL(site.databaseUrl);
+    url.pathname += "_absent";
+    const result = await run({ ...site, databaseUrl: url.href }, option);
+    expect(result.status).toBe(1);
+    expect(result.stderr).toMatch(/has no database ".*_absent"[\s\S]*Fix: make upgrade-head creates it/);
+    const { rows } = await withClient(site.databaseUrl, (client) =>
+      client.query("SELECT FROM pg_database WHERE datname = $1", [url.pathname.slice(1)]),
+    );
+    expect(rows).toEqual([]);
+  });
+
   test("tells what would be refused, and exits 1", async () => {
     const site = await makeSite({ auth: TABLES });
     await upgradeWell(site);

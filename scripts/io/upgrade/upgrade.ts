@@ -12,6 +12,7 @@ import { type CitusFacts, readCitusFacts, requireCoordinator } from "../postgres
 import {
   type Client,
   closeConnection,
+  connect,
   connectCreating,
   describeServer,
   explainLoss,
@@ -39,8 +40,8 @@ export interface UpgradeRequest {
   requireRoles: boolean;
   /** Milliseconds to wait for another runner that is in the middle of a migration; undefined: don't wait, plan as it is. */
   lockWait: number | undefined;
-  /** Hears the name of a database that was missing and has been created. */
-  onDatabaseCreated(database: string): void;
+  /** Hears the name of a database that was missing and has been created; undefined: it stays missing, which is an error. */
+  onDatabaseCreated: ((database: string) => void) | undefined;
 }
 
 /** A plan with what it rests on, and the open connection that read it. */
@@ -61,7 +62,8 @@ const OLDEST_VERSION = 140_000;
  * connection, or hands it to {@link runUpgrade}.
  */
 export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedUpgrade> {
-  const client = await connectCreating(request.url, request.onDatabaseCreated);
+  const { url, onDatabaseCreated } = request;
+  const client = await (onDatabaseCreated ? connectCreating(url, onDatabaseCreated) : connect(url));
   try {
     const { server, citus } = await readServer(client, request.url);
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
