@@ -1,8 +1,11 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import yargs from "yargs";
 import { VERBS } from "../../scripts/commands/index.ts";
 import { copyCheckout } from "../support/checkout.ts";
 import { runCli, spawnCli } from "../support/cli.ts";
-import { makeWorkspace } from "../support/workspace.ts";
+import { CHECKOUT, makeWorkspace } from "../support/workspace.ts";
 
 const workspace = () => makeWorkspace({ auth: {}, billing: {} });
 const UNUSED = "postgresql://me:secret@127.0.0.1:1/none";
@@ -169,6 +172,23 @@ describe("make", () => {
     const empty = await copy.run("make upgrade-head app=");
     expect(empty).toMatchObject({ status: 2, stdout: "" });
     expect(empty.stderr).toContain("Which service? app is missing");
+  });
+
+  test("takes every option of every verb", async () => {
+    const makefile = readFileSync(join(CHECKOUT, "Makefile"), "utf8");
+    const [, list = ""] = /^OPTIONS := ((?:.*\\\n)*.*)$/m.exec(makefile) ?? [];
+    const taken = list.split(/[\s\\]+/);
+    const wanted = new Set<string>();
+    for (const load of Object.values(VERBS)) {
+      const { default: command } = await load();
+      const { key } = (command.options(yargs()) as unknown as { getOptions(): { key: object } }).getOptions();
+      for (const name of Object.keys(key)) wanted.add(name);
+    }
+    // Yargs' own, one-letter forms, and arguments that have an option beside them.
+    for (const other of ["help", "version", "r", "i", "args", "target"]) wanted.delete(other);
+    expect(
+      [...wanted].map((name) => name.replaceAll("-", "_")).filter((name) => !taken.includes(name)),
+    ).toEqual([]);
   });
 
   test("help lists every target that has a description, and each runs a verb or a program", async () => {

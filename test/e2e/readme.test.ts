@@ -185,6 +185,7 @@ const TRIALS: Record<string, Trial> = {
   "make repair app=auth": {
     check: ({ stdout, stderr }) => expect(stdout + stderr).toContain("nothing to repair"),
   },
+  "make squash app=auth dry_run=1": { check: prints('CREATE TABLE "users"') },
   "make current json=1": { check: json({ services: [{ service: "auth" }, { service: "billing" }] }) },
   "node dist/cli.js current --json": { check: json({ services: [{ service: "auth", schema: "auth" }, {}] }) },
   "node dist/cli.js history --app auth --json": {
