@@ -17,7 +17,7 @@ SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
 # neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
 OPTIONS := app m to on back range migration db yes empty rename dry_run sql json exit_code strict jobs \
 	with_dependencies offline format message check edited as_owner indicate_current require_roles \
-	lock_wait lock_timeout retries port browser write
+	lock_wait lock_timeout retries port browser write schema incomplete
 SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 $(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))
@@ -65,7 +65,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan stamp rebase squash heads show sql check guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan baseline stamp rebase squash heads show sql check guard
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -86,6 +86,9 @@ history: build ## every migration with its state: [app=billing]
 
 plan: build ## what upgrade-head would do, in order, with the locks it takes: [app=billing]
 	@$(SCHEMATA) plan
+
+baseline: build ## adopt a schema that exists already: app=crm [schema=crm] [sql=1] [yes=1]
+	@$(SCHEMATA) baseline
 
 stamp: build ## record migrations as applied or not, without running them: app=billing to=head [yes=1]
 	@$(SCHEMATA) stamp

@@ -11,6 +11,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   downgrade: () => import("./downgrade.ts"),
   plan: () => import("./plan.ts"),
   repair: () => import("./repair.ts"),
+  baseline: () => import("./baseline.ts"),
   stamp: () => import("./stamp.ts"),
   rebase: () => import("./rebase.ts"),
   squash: () => import("./squash.ts"),

@@ -92,7 +92,7 @@ function unquote(name: string): string {
  * How a database differs from what its migrations make, each object once: what belongs to a table that is missing or
  * new as a whole goes without saying.
  */
-function compareDrift(expected: CatalogLike, live: CatalogLike): CatalogDifference[] {
+export function compareDrift(expected: CatalogLike, live: CatalogLike): CatalogDifference[] {
   const differences = compareCatalogs(expected, live);
   const relations = new Map(
     differences.filter(({ kind }) => kind === "relations").map(({ name, change }) => [name, change]),

@@ -1,0 +1,19 @@
+import { type Definition, orderDefinitions, renderDefinitions } from "../../core/baseline/order.ts";
+import type { Client } from "../postgres/connect.ts";
+import { DEFINITION_SQL, NEEDS_SQL } from "./definitionsSql.ts";
+
+type Row = [id: string, phase: number, age: string, aliases: string[], create: string[], drop: string[]];
+
+/** Writes a schema down from the catalog, within the transaction that is open: a script that makes it, and its reversal. */
+export async function readDefinitions(client: Client, schema: string): Promise<{ up: string; down: string }> {
+  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+  const definitions: Definition[] = [];
+  for (const text of DEFINITION_SQL) {
+    const { rows } = await client.query<Row>({ text, values: [schema], rowMode: "array" });
+    for (const [id, phase, age, aliases, create, drop] of rows) {
+      definitions.push({ id, phase, age: Number(age), aliases: aliases ?? [], create, drop });
+    }
+  }
+  const needs = await client.query<{ from: string; to: string }>(NEEDS_SQL);
+  return renderDefinitions(orderDefinitions(definitions, needs.rows));
+}
