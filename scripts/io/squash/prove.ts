@@ -29,10 +29,16 @@ export async function readMade(client: Client, schema: string): Promise<Made> {
 }
 
 /** Empties the service's schema in the open transaction, and removes what the history has made elsewhere. */
-export async function startOver(client: Client, schema: string, removals: readonly string[]): Promise<void> {
+export async function startOver(
+  client: Client,
+  schema: string,
+  { removals, dropAll }: { removals: readonly string[]; dropAll: string },
+): Promise<void> {
+  for (const statement of removals) await client.query(statement);
+  // The schema that every database has would not come back as it was, nor would the extensions in it.
+  if (schema === "public") return void (await client.query(dropAll));
   const name = quoteIdent(schema);
   const statements = [
-    ...removals,
     `DROP SCHEMA IF EXISTS ${name} CASCADE`,
     `CREATE SCHEMA ${name}`,
     ...renderCreateLedger({ schema }),

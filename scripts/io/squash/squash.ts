@@ -78,7 +78,8 @@ async function makeSquash(
   const made = await readMade(client, service.schema);
   const engine = await askEngine(shadow, service);
   const dropAll = await renderDropAll(client, service.schema);
-  await startOver(client, service.schema, renderRemovals(statements, service.schema));
+  const removals = renderRemovals(statements, service.schema);
+  await startOver(client, service.schema, { removals, dropAll });
   const { sql, way, because } = await chooseUp(shadow, {
     service,
     made,

@@ -34,6 +34,8 @@ export function writeSquash({ root, service, name, replaced, up, down }: SquashF
   const stage = join(root, ".schemata", `${stagePrefix(service)}${randomBytes(6).toString("hex")}`);
   const [next, former] = [join(stage, "next"), join(stage, "former")];
   try {
+    // What killed runs have left is no other's: one squash of a service at a time has the shadow database.
+    for (const left of listStages(root, service)) rmSync(left, { recursive: true, force: true });
     mkdirSync(join(next, name), { recursive: true });
     writeFileSync(join(next, name, PATHS.up), up);
     writeFileSync(join(next, name, PATHS.down), down);
@@ -61,21 +63,27 @@ export function writeSquash({ root, service, name, replaced, up, down }: SquashF
 /** Completes a squash that was killed between its two renames; tells whether there was one. */
 export async function finishSquash(root: string, service: Service): Promise<boolean> {
   const folder = join(service.dir, PATHS.migrations);
-  const parent = join(root, ".schemata");
-  const stages = () =>
-    existsSync(parent) ? readdirSync(parent).filter((name) => name.startsWith(stagePrefix(service))) : [];
-  if (existsSync(folder) || stages().length === 0) return false;
+  if (existsSync(folder) || listStages(root, service).length === 0) return false;
   // Another squash may be between its renames just now.
   await sleep(500);
   if (existsSync(folder)) return false;
-  for (const stage of stages()) {
-    const next = join(parent, stage, "next");
-    if (existsSync(folder) || !existsSync(next) || !existsSync(join(parent, stage, "former"))) continue;
+  for (const stage of listStages(root, service)) {
+    const next = join(stage, "next");
+    if (!existsSync(next) || !existsSync(join(stage, "former"))) continue;
     renameSync(next, folder);
-    rmSync(join(parent, stage), { recursive: true, force: true });
+    rmSync(stage, { recursive: true, force: true });
     return true;
   }
   return false;
+}
+
+/** The folders in which squashes of this service were prepared; another service's name may begin like this one's. */
+function listStages(root: string, service: Service): string[] {
+  const parent = join(root, ".schemata");
+  const prefix = stagePrefix(service);
+  return (existsSync(parent) ? readdirSync(parent) : [])
+    .filter((name) => name.startsWith(prefix) && /^[0-9a-f]{12}$/.test(name.slice(prefix.length)))
+    .map((name) => join(parent, name));
 }
 
 function stagePrefix({ name }: Service): string {

@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { beforeEach, describe, expect, test } from "vitest";
 import { isProven } from "../../../scripts/core/downFile.ts";
@@ -56,7 +57,9 @@ const RECORDED = [
 ].sort();
 
 describe("tables and what belongs to them", () => {
-  test("are generated; new, past and stock databases agree in every object, and all go on", async () => {
+  test("are generated; new, past and stock databases agree in every object, and all go on", {
+    timeout: 240_000,
+  }, async () => {
     await upgradeWell(bench);
     const before = await readCatalog(bench.databaseUrl, ["auth"]);
     const answer = await squash(bench, "auth");
@@ -460,8 +463,8 @@ describe("the files that go", () => {
   test("are all there or all gone: a squash killed between its two renames is completed", async () => {
     await upgradeWell(bench);
     const stage = join(bench.workspace.root, ".schemata", "squash-auth-0123456789ab");
-    mkdirSync(stage, { recursive: true });
     await squash(bench, "auth");
+    mkdirSync(stage, { recursive: true });
     const made = onDisk();
     renameSync(folder(), join(stage, "next"));
     mkdirSync(join(stage, "former"));
@@ -501,6 +504,50 @@ test("scripts that do not go together in one transaction are left as they are", 
     expect.stringMatching("do not do in one transaction what they do one by one"),
   ]);
   expect(onDisk()).toHaveLength(5);
+});
+
+test.each([
+  ["public", "generated", "CREATE INDEX i ON t (b);\n"],
+  ["public", "joined", "INSERT INTO t (a) VALUES (uuid_nil());\n"],
+  ['we"ird; $& s', "generated", "CREATE INDEX i ON t (b);\n"],
+  ['we"ird; $& s', "joined", "CREATE FUNCTION f(x mood) RETURNS mood LANGUAGE sql AS $$ SELECT x $$;\n"],
+] as const)("in the schema %s, %s", async (schema, way, more) => {
+  const migrations = {
+    "1_a": "CREATE TYPE mood AS ENUM ('ok');\nCREATE TABLE t (a uuid DEFAULT public.uuid_nil());\n",
+    "2_b": "ALTER TABLE t ADD COLUMN b mood;\n",
+    "3_c": more,
+  };
+  bench = { ...bench, workspace: makeWorkspace({ odd: { schema, migrations } }) };
+  const prepare = (url: string) =>
+    withClient(url, (client) => client.query('CREATE EXTENSION "uuid-ossp" SCHEMA public'));
+  const fresh = await freshDatabase();
+  for (const url of [bench.databaseUrl, fresh]) await prepare(url);
+  await upgradeWell(bench);
+  expect(await squash(bench, "odd")).toMatchObject({ way, reversible: true, notRestored: [] });
+  for (const url of [bench.databaseUrl, fresh]) await upgradeWell(at(url));
+  expect(await readCatalog(fresh, [schema])).toEqual(await readCatalog(bench.databaseUrl, [schema]));
+  expect(await readRows(fresh, [schema])).toEqual(await readRows(bench.databaseUrl, [schema]));
+  const status = await runPrisma(["migrate", "status"], { ...at(fresh), service: "odd", schema });
+  expect(status.output).toMatch(UP_TO_DATE);
+});
+
+test("killed at any moment, the migrations are all old or all new, and the next run finishes", {
+  timeout: 240_000,
+}, async () => {
+  for (const moment of [500, 800, 1_000, 1_200, 1_500, 2_000]) {
+    bench = { ...bench, workspace: makeWorkspace({ auth: { models: MODELS, migrations: HISTORY } }) };
+    const { root } = bench.workspace;
+    const { process } = await spawnCli(["squash", "--app", "auth", "--yes"], { ...bench, root });
+    await sleep(moment);
+    process.kill("SIGKILL");
+    await process;
+    const left = onDisk();
+    if (left.length > 0) expect([[INIT, EMAIL, ROLE], [SQUASHED]]).toContainEqual(left);
+    expect((await runOn(bench, ["squash", "--app", "auth", "--yes"])).status).toBe(0);
+    expect(onDisk()).toEqual([SQUASHED]);
+    const rest = readdirSync(join(root, ".schemata")).filter((name) => name.startsWith("squash-"));
+    expect(rest.length).toBeLessThanOrEqual(left.length === 1 ? 1 : 0);
+  }
 });
 
 test("hostile names", async () => {
