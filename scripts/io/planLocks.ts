@@ -17,7 +17,8 @@ export async function readPlanLocks({ client, run }: PreparedUpgrade): Promise<L
     const { name, schema } = plan.service;
     const tables = known.get(schema) ?? (await readKnownTables(client, schema));
     known.set(schema, tables);
-    const sql = readPlannedScript(plan.service, pending.migration);
+    // What is only recorded locks nothing.
+    const sql = pending.recognises ? "" : readPlannedScript(plan.service, pending.migration);
     const parsed = await parseSql(sql);
     if (!parsed.ok) {
       fail({

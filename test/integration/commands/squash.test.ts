@@ -105,6 +105,9 @@ describe("tables and what belongs to them", () => {
     expect((await runOn(bench, ["upgrade-head", "--dry-run"])).stdout).toMatch(
       `${SQUASHED} (recorded, not run: applied as ${INIT}, ${EMAIL}, ${ROLE})`,
     );
+    const planned = await runOn(bench, ["plan", "--app", "auth"]);
+    expect([planned.status, planned.stdout]).toEqual([0, expect.stringMatching(SQUASHED)]);
+    expect(planned.stdout).not.toMatch("CREATE TABLE");
     expect((await upgradeWell(bench)).of("auth").applied).toEqual([SQUASHED]);
     expect(await rows()).toEqual(RECORDED);
     expect(await readCatalog(bench.databaseUrl, ["auth"])).toEqual(before);
