@@ -65,7 +65,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan baseline stamp rebase squash heads show sql check guard
+.PHONY: revision upgrade-head upgrade downgrade current history plan baseline stamp rebase squash heads show sql check guard doctor
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name]
 	@$(SCHEMATA) revision
 
@@ -116,6 +116,9 @@ check: build ## one answer for CI, exit status 3 when something is amiss: [app=b
 
 guard: build ## report what a migration does beyond its service: [app=billing]
 	@$(SCHEMATA) guard
+
+doctor: build ## look at everything that has to be in place, each ok or with its fix: [json=1]
+	@$(SCHEMATA) doctor
 
 .PHONY: dev deploy prisma studio generate
 dev: build ## run stock prisma migrate dev: app=billing [args="--name add_users"]

@@ -22,6 +22,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   history: () => import("./history.ts"),
   check: () => import("./check.ts"),
   guard: () => import("./guard.ts"),
+  doctor: () => import("./doctor.ts"),
   "start-db": () => import("./start-db.ts"),
   "stop-db": () => import("./stop-db.ts"),
   "reset-db": () => import("./reset-db.ts"),
