@@ -336,6 +336,20 @@ test("what Prisma cannot express is not lost", async () => {
   expect((await look("od d", deployed)).text).toBe(before.text);
 });
 
+test("on the oldest server, too", async () => {
+  bench.databaseUrl = await createDatabase(await testServer(14));
+  await run(`${PLAIN}
+    ALTER TABLE crm.contacts ADD CONSTRAINT one_of CHECK (id > 0), ADD COLUMN twice int GENERATED ALWAYS AS (id * 2) STORED;
+    CREATE VIEW crm.people AS SELECT * FROM crm.contacts WHERE kind = 'person';
+    CREATE STATISTICS crm.st ON contact, body FROM crm.notes;
+    COMMENT ON VIEW crm.people IS 'who';
+  `);
+  const result = await baseline("--app", "crm", "--yes");
+  expect([result.status, result.stderr]).toEqual([0, expect.stringContaining("crm: adopted")]);
+  const check = await runOn(bench, ["check", "--app", "crm"]);
+  expect(check.stdout).toMatch(/no findings$/);
+});
+
 describe("refusals write nothing", () => {
   async function refused(args: readonly string[], message: RegExp, status = 1): Promise<void> {
     const result = await baseline(...args);
