@@ -7,6 +7,7 @@ import {
   renderLockCalls,
   renderRollback,
   renderSearchPath,
+  renderTurnTimeout,
   type ScriptToApply,
   type SessionRules,
 } from "./transaction.ts";
@@ -68,7 +69,7 @@ function renderSessionOpening(rules: SessionRules): string {
   const calls = [
     set("application_name", rules.applicationName),
     set("search_path", renderSearchPath(rules)),
-    set("lock_timeout", `${rules.lockWait}ms`),
+    set("lock_timeout", renderTurnTimeout(rules)),
     ...renderLockCalls(rules.schema, "session"),
     set("lock_timeout", `${rules.lockTimeout}ms`),
   ];

@@ -19,6 +19,8 @@ export interface SessionRules {
   citus?: boolean | undefined;
   /** How long to wait for the service's turn. */
   lockWait: number;
+  /** How long one attempt at it waits inside the server; absent: all of that at once. */
+  turnSlice?: number;
   /** How long one statement may wait for a lock, and so make others queue behind it. */
   lockTimeout: number;
 }
@@ -86,6 +88,19 @@ export function renderLockCalls(schema: string, scope: "transaction" | "session"
   ];
 }
 
+/**
+ * How long one attempt at a turn waits inside the server. A statement that waits holds a snapshot, and a concurrent
+ * index build, which the turn's holder may be at, waits for all of those: in short slices neither waits for the other.
+ * Shorter than deadlock_timeout's default, so that no look for deadlocks falls into one.
+ */
+export const TURN_SLICE_MS = 500;
+
+/** The lock_timeout of one attempt at the service's turn. */
+export function renderTurnTimeout({ lockWait, turnSlice }: SessionRules): string {
+  if (turnSlice === undefined) return `${lockWait}ms`;
+  return `${lockWait === 0 ? turnSlice : Math.min(lockWait, turnSlice)}ms`;
+}
+
 /** Which statement of the opening, counted from 0, is the one that waits for the service's turn. */
 export const TURN_STATEMENT = 3;
 
@@ -97,7 +112,7 @@ export function renderOpening(rules: SessionRules, { durable }: { durable: boole
     local("application_name", rules.applicationName),
     local("search_path", renderSearchPath(rules)),
     ...(durable ? [] : [local("synchronous_commit", "off")]),
-    local("lock_timeout", `${rules.lockWait}ms`),
+    local("lock_timeout", renderTurnTimeout(rules)),
     ...renderLockCalls(rules.schema, "transaction"),
     local("lock_timeout", `${rules.lockTimeout}ms`),
     ...(rules.citus ? [local(CITUS_PROPAGATION.name, CITUS_PROPAGATION.value)] : []),
@@ -142,6 +157,8 @@ export function renderTransaction(
   ];
   const head = `${before.join(";\n")};\n`;
   const after = [
+    // A script's own limit is for its own statements, not for the record of them or for the next BEGIN.
+    ...(/timeout/i.test(script.sql) ? ["RESET statement_timeout"] : []),
     ...renderRoleAgain(rules),
     // Locks of the session would outlast the script, and keep other services' runs waiting.
     ...(/advisory/i.test(script.sql) ? ["SELECT pg_advisory_unlock_all()"] : []),

@@ -160,7 +160,7 @@ describe("a server that goes down", () => {
       for (const { status, error } of run.reports) {
         expect(status).toBe("failed");
         expect(error).toMatch(
-          /57P0[13]|broke at|No database answers|starting up or shutting down|No such file|cannot be reached/,
+          /57P0[13]|server broke (at|before)|No database answers|starting up or shutting down|No such file|cannot be reached/,
         );
         expect(error).toMatch("\n  Fix: ");
       }

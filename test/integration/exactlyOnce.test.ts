@@ -28,6 +28,8 @@ function countApplied(results: readonly CliResult[], service: string): Map<strin
   const counts = new Map<string, number>();
   for (const result of results) {
     expect(result.status, result.stderr).toBe(0);
+    // Whoever waits for a turn must not keep its holder's concurrent build waiting.
+    expect(result.stderr).not.toMatch(/deadlock/);
     const report = result
       .json<{ services: ServiceReport[] }>()
       .services.find((found) => found.service === service);

@@ -33,7 +33,7 @@ const LEAKS: Record<string, string> = {
   role: "SET ROLE pg_monitor",
   role_config: "SELECT set_config('role', 'pg_monitor', false)",
   authorization: "SET SESSION AUTHORIZATION pg_monitor",
-  timeout: "SET statement_timeout = '1ms'; SET lock_timeout = '1ms'",
+  timeout: "SET statement_timeout = '20ms'; SET lock_timeout = '1ms'",
   timeout_idle: "SET idle_in_transaction_session_timeout = '1ms'",
   encoding: "SET client_encoding = 'LATIN1'",
   strings: "SET standard_conforming_strings = off; SET escape_string_warning = off",

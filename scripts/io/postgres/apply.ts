@@ -19,7 +19,7 @@ import { isLedgerChanged, readLedger } from "./ledger.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
 import { sendApart } from "./sendApart.ts";
 import { applyStepwise } from "./stepwise.ts";
-import { readLedgerInTurn } from "./turn.ts";
+import { queueFor, readLedgerInTurn } from "./turn.ts";
 import type { Watch } from "./watch.ts";
 
 /** A message carries at most this many migrations and bytes: enough to save round trips, and to show progress. */
@@ -81,6 +81,7 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
   let { scripts, ledger } = job;
   let attempt = 0;
   let limit = job.rules.citus ? 1 : BATCH.scripts;
+  const queue = queueFor(job, run);
   for (let [first] = scripts; first; [first] = scripts) {
     requireNotInterrupted(run.signal, job, first);
     const before = ledger;
@@ -92,15 +93,21 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
     }
     const batch = makeBatch(await readScripts(job, scripts, limit), { job, ledger });
     const { error, progress } = await sendBatch(client, batch, { job, run });
+    const refused = isTurnRefused(error, progress);
+    if (!refused || progress.transactions > 0) queue.came();
     if (!error) {
       ({ scripts, ledger } = advance(scripts, ledger, batch.scripts.length));
       attempt = 0;
       continue;
     }
-    const failure = await explainBatchFailure(error, { client, batch, progress, job, run });
+    await rollBack(client, LEAVE_SESSION);
+    const failure = refused
+      ? await queue.refused(client, error, batch.scripts[progress.transactions]?.migration.name)
+      : await explainBatchFailure(error, { client, batch, progress, job, run });
     ({ scripts, ledger } = await readAgain(client, job, failure));
     if (run.signal.aborted) continue;
     if (scripts[0] !== first) attempt = 0;
+    if (refused) continue;
     if (isLedgerChanged(error)) {
       if (scripts[0] === first && isSameLedger(before, ledger)) throw failure;
       continue;
@@ -110,7 +117,7 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
       limit = 1;
       continue;
     }
-    if (!isPassing(sqlState(error)) || isTurnRefused(progress) || attempt >= run.retries) throw failure;
+    if (!isPassing(sqlState(error)) || attempt >= run.retries) throw failure;
     attempt += 1;
     await pause(attempt, { error, job, run, script: batch.scripts[progress.transactions] ?? first });
   }
@@ -146,7 +153,6 @@ async function readAgain(
   job: ApplyJob,
   failure: SchemataError,
 ): Promise<ReturnType<ApplyJob["replan"]>> {
-  await rollBack(client, LEAVE_SESSION);
   let rows: LedgerRow[];
   try {
     rows = await readLedger(client, job.rules.schema);
@@ -276,10 +282,8 @@ async function explainBatchFailure(
   return describeFailure(error, {
     service: job.service,
     migration: script.migration,
-    refused: isTurnRefused(progress) ? "turn" : undefined,
     direction: directionOf([script]),
     command: job.command,
-    lockWait: job.rules.lockWait,
     citus: job.rules.citus,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: batch.sql, ...text },
@@ -288,8 +292,8 @@ async function explainBatchFailure(
 }
 
 /** The service's turn did not come in time: the statement after BEGIN and the two resets is the one that waits. */
-function isTurnRefused({ statements }: Progress): boolean {
-  return statements === TURN_STATEMENT;
+function isTurnRefused(error: unknown, { statements }: Progress): boolean {
+  return sqlState(error) === "55P03" && statements === TURN_STATEMENT;
 }
 
 function requireNotInterrupted(

@@ -7,22 +7,16 @@ import { indexOfPosition, lineAt, locate, locateStatement } from "../../core/loc
 import { explainMigrationFailure, type StatementPlace } from "../../core/migrationFailure.ts";
 import type { Service } from "../../core/service.ts";
 import { shownFile } from "../script.ts";
-import { sqlState } from "./connect.ts";
 import type { LockHolder } from "./events.ts";
 import { renderHolder } from "./holders.ts";
-import { explainTurn } from "./turn.ts";
 
 /** What was being done when Postgres refused. */
 export interface FailedSend {
   service: Service;
   migration: Migration;
-  /** `turn`: it was the wait for other runners of the service that ended. */
-  refused: "turn" | undefined;
   direction: Direction;
   /** What to type to go on. */
   command: string;
-  /** Milliseconds. */
-  lockWait: number;
   holders: LockHolder[];
   /** The server appends shard numbers to names. */
   citus?: boolean | undefined;
@@ -38,12 +32,6 @@ export interface FailedSend {
 export async function describeFailure(error: unknown, failed: FailedSend): Promise<SchemataError> {
   const { service, migration } = failed;
   if (error instanceof SchemataError) return error;
-  if (failed.refused === "turn" && sqlState(error) === "55P03") {
-    const { lockWait, holders, command } = failed;
-    return new SchemataError(
-      explainTurn(service, { migration: migration.name, lockWait, holders, command, cause: error }),
-    );
-  }
   const of = error instanceof DatabaseError ? error : undefined;
   const plain = failed.citus ? stripShardSuffix : (text: string) => text;
   const open = await findOpenEnd(of, failed);

@@ -5,7 +5,7 @@ import { fail, SchemataError } from "../../core/errors.ts";
 import type { PendingScript } from "../../core/plan.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { type Step, sessionSettings } from "../../core/statements.ts";
-import { renderStepwise, type StepText, unfinishedRow } from "../../core/stepwise.ts";
+import { renderStepwise, type StepText, type StepwiseText, unfinishedRow } from "../../core/stepwise.ts";
 import { renderCount } from "../../core/table.ts";
 import { readScriptPlan } from "../script.ts";
 import type { ApplyJob, ApplyRun } from "./apply.ts";
@@ -15,6 +15,7 @@ import { isLedgerChanged } from "./ledger.ts";
 import { dropIndexes, type InvalidIndex, readInvalidIndexes } from "./leftovers.ts";
 import { cancelRunning, rollBack, sendScript } from "./send.ts";
 import { sendApart } from "./sendApart.ts";
+import { queueFor } from "./turn.ts";
 
 /** Where a stepwise script begins and how it is recorded. */
 export interface StepwiseStart {
@@ -66,7 +67,7 @@ export async function applyStepwise(
   run.signal.addEventListener("abort", cancel, { once: true });
   const sending = { client, job, run, script, sql };
   try {
-    await sendOwn(sending, text.opening, { turn: true });
+    await takeTurn(sending, text);
     const changed =
       from === 0 ? await startRow(sending, text.start) : await resume(sending, plan.steps, from);
     if (changed) return changed;
@@ -89,13 +90,34 @@ interface Sending {
   sql: string;
 }
 
+/** Takes the service's turn for the session, and sets the session up. */
+async function takeTurn(
+  { client, job, run, script }: Sending,
+  { opening, closing }: Pick<StepwiseText, "opening" | "closing">,
+): Promise<void> {
+  const queue = queueFor(job, run);
+  for (;;) {
+    try {
+      await client.query(opening);
+      return;
+    } catch (error) {
+      // The first of its two locks may have been granted, and outlasts the statement that failed.
+      await rollBack(client);
+      await client.query(closing).catch(() => {});
+      if (sqlState(error) !== "55P03") throw error;
+      const failure = await queue.refused(client, error, script.migration.name);
+      if (run.signal.aborted) throw failure;
+    }
+  }
+}
+
 /** Sends statements of ours around the script. */
-async function sendOwn(sending: Sending, message: string, { turn = false } = {}): Promise<void> {
+async function sendOwn(sending: Sending, message: string): Promise<void> {
   try {
     await sending.client.query(message);
   } catch (error) {
     await rollBack(sending.client);
-    throw await describe(error, sending, { message, offset: 0, statement: -1, turn });
+    throw await describe(error, sending, { message, offset: 0, statement: -1 });
   }
 }
 
@@ -243,15 +265,13 @@ async function recordFailure(
 async function describe(
   error: unknown,
   { client, job, run, script, sql }: Sending,
-  at: { message: string; offset: number; statement: number; step?: Step; turn?: boolean },
+  at: { message: string; offset: number; statement: number; step?: Step },
 ): Promise<SchemataError> {
   return describeFailure(error, {
     service: job.service,
     migration: script.migration,
-    refused: at.turn ? "turn" : undefined,
     direction: directionOf([script]),
     command: job.command,
-    lockWait: job.rules.lockWait,
     citus: job.rules.citus,
     holders: sqlState(error) === "55P03" ? run.watch.lastHolders(client) : [],
     sent: { message: at.message, script: at.step?.sql ?? "", scriptStart: at.offset },

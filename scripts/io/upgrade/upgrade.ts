@@ -4,7 +4,7 @@ import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/pl
 import { orderScripts } from "../../core/schedule.ts";
 import type { Service } from "../../core/service.ts";
 import type { Target } from "../../core/target.ts";
-import type { SessionRules } from "../../core/transaction.ts";
+import { type SessionRules, TURN_SLICE_MS } from "../../core/transaction.ts";
 import { renderUpgradeStep } from "../../core/upgradeSql.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
 import type { ApplyRun } from "../postgres/apply.ts";
@@ -104,7 +104,10 @@ export async function runUpgrade(
   const onFewer = (jobs: number) => emit({ kind: "jobs", jobs });
   const connections = makeConnections(client, { url, jobs: options.jobs, onFewer });
   try {
-    const rulesOf = (plan: ServicePlan) => makeRules(plan, { ...options, citus: server.citus });
+    const rulesOf = (plan: ServicePlan) => ({
+      ...makeRules(plan, { ...options, citus: server.citus }),
+      turnSlice: TURN_SLICE_MS,
+    });
     const { retries } = options;
     const outcomes = await executePlans(run, facts, {
       connections,
