@@ -1,11 +1,12 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
 import { VERBS } from "../../scripts/commands/index.ts";
 import { EXIT } from "../../scripts/core/errors.ts";
+import { withClient } from "../support/catalog.ts";
 import {
   type CheckoutCopy,
   type CommandResult,
@@ -185,6 +186,21 @@ const TRIALS: Record<string, Trial> = {
   "make repair app=auth": {
     check: ({ stdout, stderr }) => expect(stdout + stderr).toContain("nothing to repair"),
   },
+  "make doctor": { check: ({ stdout, stderr }) => expect(stdout + stderr).toMatch(/\bok\b/) },
+  "make baseline app=crm schema=crm yes=1": {
+    before: async () => {
+      const url = `postgresql://postgres:postgres@127.0.0.1:${copy.port}/test_db`;
+      await withClient(url, (client) =>
+        client.query("CREATE SCHEMA crm; CREATE TABLE crm.lead (id int PRIMARY KEY, name text)"),
+      );
+    },
+    check: async () => {
+      expect(newest("crm").read("migration.sql")).toContain('CREATE TABLE "lead"');
+      expect(await standing("crm")).toMatchObject({ current: newest("crm").name, pending: [] });
+      // What follows in the README knows two services.
+      rmSync(join(copy.root, "services/crm"), { recursive: true });
+    },
+  },
   "make squash app=auth dry_run=1": { check: prints('CREATE TABLE "users"') },
   "make current json=1": { check: json({ services: [{ service: "auth" }, { service: "billing" }] }) },
   "node dist/cli.js current --json": { check: json({ services: [{ service: "auth", schema: "auth" }, {}] }) },
@@ -250,6 +266,8 @@ async function readStudio(command: string): Promise<CommandResult> {
     detached: true,
     stdio: ["ignore", "pipe", "inherit"],
   });
+  const group = studio.pid;
+  if (group === undefined) throw new Error(`${command} does not start`);
   const ended = once(studio, "close");
   let stdout = "";
   for await (const chunk of studio.stdout) {
@@ -259,7 +277,7 @@ async function readStudio(command: string): Promise<CommandResult> {
     expect((await fetch(address)).status).toBe(200);
     break;
   }
-  process.kill(-(studio.pid ?? 0), "SIGINT");
+  process.kill(-group, "SIGINT");
   await ended;
   return { status: 0, stdout, stderr: "" };
 }
