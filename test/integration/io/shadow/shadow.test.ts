@@ -139,7 +139,8 @@ describe("what is replayed", () => {
     await withShadow(request(["auth"]), async ({ client, url }) => {
       const held = await withClient(url, (other) =>
         other.query(
-          "SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = 72707370",
+          `SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory' AND classid = 72707370
+             AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
         ),
       );
       expect(held.rows).toEqual([{ n: 1 }]);
