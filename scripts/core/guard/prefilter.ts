@@ -26,24 +26,38 @@ const SUSPECT_TEXT =
  */
 export function mayHaveFindings(sql: string): boolean {
   if (SUSPECT_TEXT.test(sql)) return true;
-  let start: RegExp | undefined;
+  let first = "";
+  let second = "";
+  let before = "";
   let position = 0;
-  let previous = "";
   for (let token = nextToken(sql, 0); token.kind !== "end"; token = nextToken(sql, token.end)) {
     if (token.kind === "broken" || token.kind === "body") return true;
     if (token.kind === "symbol") {
       const symbol = sql[token.start];
       if (symbol === "." || position === 1) return true;
       if (symbol === ";") position = 0;
+      before = "";
       continue;
     }
     const word = token.kind === "word" ? sql.slice(token.start, token.end).toUpperCase() : "";
     position++;
-    if (position === 1) start = Object.hasOwn(PLAIN_STARTS, word) ? PLAIN_STARTS[word] : undefined;
-    if (!start || (position === 2 && !start.test(word)) || SUSPECT_WORDS.test(word)) return true;
-    // ON DELETE CASCADE changes rows of the service's own tables only; any other CASCADE drops or empties.
-    if (word === "CASCADE" && previous !== "DELETE" && previous !== "UPDATE") return true;
-    previous = word;
+    if (position === 1) first = word;
+    else if (position === 2) second = word;
+    const plain = Object.hasOwn(PLAIN_STARTS, first) ? PLAIN_STARTS[first] : undefined;
+    if (!plain || (position === 2 && !plain.test(word)) || SUSPECT_WORDS.test(word)) return true;
+    if (word === "CASCADE" && !isKeyAction(first, before)) return true;
+    if (first === "DROP" && second === "TYPE" && position > 2 && mayBeBuiltIn(word)) return true;
+    before = `${before.slice(-12)} ${word}`;
   }
   return position === 1;
+}
+
+/** ON DELETE CASCADE changes rows of the service's own tables only; DELETE alone may be what a table is called, ON may not. */
+function isKeyAction(statement: string, before: string): boolean {
+  return /^(?:CREATE|ALTER)$/.test(statement) && / ON (?:DELETE|UPDATE)$/.test(before);
+}
+
+/** DROP TYPE takes `int` for the catalog's type; in quotes it means the service's own. */
+function mayBeBuiltIn(word: string): boolean {
+  return word !== "" && !/^(?:IF|EXISTS|RESTRICT)$/.test(word);
 }

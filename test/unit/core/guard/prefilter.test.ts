@@ -36,6 +36,10 @@ describe("mayHaveFindings", () => {
     "COMMIT",
     "CREATE TABLE a (); COMMIT",
     "DROP TABLE a CASCADE",
+    "DROP TABLE DELETE CASCADE",
+    "ALTER TABLE a DROP COLUMN update CASCADE",
+    "ALTER TABLE a DROP COLUMN b, ADD c int REFERENCES d ON DELETE RESTRICT, DROP delete CASCADE",
+    "DROP TYPE a, int",
     "ALTER TABLE a OWNER TO b",
     'ALTER TABLE a SET SCHEMA "b"',
     "ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b",
@@ -116,7 +120,7 @@ describe("mayHaveFindings", () => {
         // What Postgres cannot parse it refuses whole: the prefilter is only sure that nothing else is wrong.
         expect(findings.filter(({ rule }) => rule !== "syntax")).toEqual([]);
       }),
-      { numRuns: 3000 },
+      { numRuns: 30000 },
     );
   });
 });
