@@ -7,8 +7,9 @@ import yargs, { type Argv } from "yargs";
 import { hideBin, Parser } from "yargs/helpers";
 import type { Command, Context } from "./command.ts";
 import { VERBS } from "./commands/index.ts";
-import { EXIT, fail, maskPasswords, renderError, SchemataError } from "./core/errors.ts";
+import { describeDefect, EXIT, fail, maskPasswords, renderError, SchemataError } from "./core/errors.ts";
 import { type DeclaredOptions, normalizeFlags, readOptionVariables } from "./core/optionVariables.ts";
+import { explainServerError } from "./core/serverError.ts";
 import { nearestName } from "./core/service.ts";
 import { parseSettings, type Settings } from "./core/settings.ts";
 
@@ -19,6 +20,7 @@ setFlagsFromString("--semi-space-growth-factor=1");
 
 const argv = hideBin(process.argv);
 const interrupt = new AbortController();
+const AGAIN = { again: "run the command again" };
 /** Lines at the bottom of the terminal that will be drawn again. */
 const live: string[] = [];
 
@@ -210,17 +212,11 @@ function findRoot(): string {
 }
 
 function report(error: unknown): number {
-  if (error instanceof SchemataError) {
-    process.stderr.write(`${renderError(error)}\n`);
-    if (process.env.DEBUG) process.stderr.write(`${maskPasswords(String(error.stack))}\n`);
-    return error.status;
-  }
-  if (interrupt.signal.aborted) return EXIT.interrupted;
-  const text = error instanceof Error ? error.message : String(error);
-  process.stderr.write(
-    `schemata failed: ${maskPasswords(text)}\n  Why: this looks like a defect of the tool\n  Fix: run it again with DEBUG=1 and report what it prints\n`,
-  );
-  if (process.env.DEBUG && error instanceof Error)
-    process.stderr.write(`${maskPasswords(String(error.stack))}\n`);
-  return EXIT.failed;
+  const known = error instanceof SchemataError;
+  if (!known && interrupt.signal.aborted) return EXIT.interrupted;
+  const told = known ? error : new SchemataError(explainServerError(error, AGAIN) ?? describeDefect(error));
+  process.stderr.write(`${renderError(told)}\n`);
+  const { stack } = known || !(error instanceof Error) ? told : error;
+  if (process.env.DEBUG) process.stderr.write(`${maskPasswords(String(stack))}\n`);
+  return told.status;
 }

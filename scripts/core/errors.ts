@@ -33,6 +33,17 @@ export class SchemataError extends Error {
   }
 }
 
+/** What is said of an error that no user can have caused. */
+export function describeDefect(error: unknown): Failure {
+  const text = error instanceof Error ? error.message : String(error);
+  return {
+    fact: `schemata failed: ${text}`,
+    why: "this looks like a defect of the tool",
+    fix: "run it again with DEBUG=1 and report what it prints",
+    cause: error,
+  };
+}
+
 /** Throws a {@link SchemataError}: one word at the place of failure. */
 export function fail(failure: Failure): never {
   throw new SchemataError(failure);

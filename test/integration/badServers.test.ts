@@ -12,6 +12,7 @@ import { readLedger } from "../support/ledger.ts";
 import { createDatabase, startThrowawayServer, testServer } from "../support/postgres.ts";
 import { findFreePort, startServer } from "../support/server.ts";
 import { expectDecent, type Site, upgrade, upgradeWell } from "../support/upgrade.ts";
+import { makeReader, readStrings, writeError } from "../support/wire.ts";
 import { makeWorkspace } from "../support/workspace.ts";
 
 const ONE = "20250101000000_one";
@@ -107,6 +108,40 @@ describe("a connection that is lost", () => {
     const next = await upgradeWell({ ...site, databaseUrl });
     await expectWhole({ ...site, databaseUrl }, "auth", [ONE, SLOW]);
     expect(["upgraded", "up-to-date"]).toContain(next.of("auth").status);
+  });
+
+  test("behind the last commit, before the server is ready again: told as what it is", async () => {
+    const databaseUrl = await createDatabase(await testServer());
+    const through = new URL(databaseUrl);
+    const { port } = await startRelay(Number(through.port), (far, near) => {
+      let isOver = false;
+      const read = makeReader(
+        () => false,
+        ({ type, bytes }) => {
+          if (isOver) return;
+          near.write(bytes);
+          if (type !== "C" || readStrings(bytes.subarray(5))[0] !== "COMMIT") return;
+          isOver = true;
+          near.end(writeError("57P01", "terminating connection due to administrator command"));
+        },
+      );
+      far.on("data", read);
+    });
+    through.port = String(port);
+    const site = {
+      workspace: makeWorkspace({ auth: { migrations: { [ONE]: "CREATE TABLE a ();" } } }),
+      databaseUrl: through.href,
+    };
+    const run = await upgrade(site);
+    expect(run.status).toBe(1);
+    expect(run.of("auth").error).toBe(
+      `auth: the connection to the server broke at ${ONE} or after it
+  Why: terminating connection due to administrator command
+  Fix: see that the server is up, then make upgrade-head app=auth goes on from where it stopped
+       Each migration is applied and recorded whole, or not at all.`,
+    );
+    expect((await upgradeWell({ ...site, databaseUrl })).of("auth").status).toBe("up-to-date");
+    await expectWhole({ ...site, databaseUrl }, "auth", [ONE]);
   });
 
   test("while standings are read", async () => {
@@ -350,7 +385,10 @@ describe("a login without rights", () => {
 });
 
 /** Passes bytes on to a port of this machine, until it cuts every connection. */
-async function startRelay(target: number): Promise<{ port: number; cut(): void }> {
+async function startRelay(
+  target: number,
+  answer: (far: Socket, near: Socket) => void = (far, near) => far.pipe(near),
+): Promise<{ port: number; cut(): void }> {
   const sockets = new Set<Socket>();
   const port = await findFreePort();
   const server = createServer((near) => {
@@ -360,7 +398,8 @@ async function startRelay(target: number): Promise<{ port: number; cut(): void }
       socket.on("error", () => {});
       socket.on("close", () => sockets.delete(socket));
     }
-    near.pipe(far).pipe(near);
+    near.pipe(far);
+    answer(far, near);
   });
   await new Promise<void>((done) => server.listen(port, "127.0.0.1", done));
   onTestFinished(() => {

@@ -275,11 +275,16 @@ async function explainBatchFailure(
     run,
   }: { client: Client; batch: Batch; progress: Progress; job: ApplyJob; run: ApplyRun },
 ): Promise<SchemataError> {
-  const at = progress.statements === 0 && progress.transactions === 0 ? 0 : progress.transactions;
+  // Where all of it is committed, what broke behind it was the connection, whatever the server calls it.
+  const isBehind = progress.transactions >= batch.scripts.length;
+  const at = isBehind ? batch.scripts.length - 1 : progress.transactions;
   const script = batch.scripts[at];
   const text = batch.texts[at];
   if (!script || !text) throw error;
-  return describeFailure(error, {
+  const told = isBehind
+    ? new Error(error instanceof Error ? error.message : String(error), { cause: error })
+    : error;
+  return describeFailure(told, {
     service: job.service,
     migration: script.migration,
     direction: directionOf([script]),

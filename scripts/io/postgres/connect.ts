@@ -1,8 +1,11 @@
 import pg from "pg";
 import { parseTarget } from "../../../prisma/engine/connection.ts";
 import { type Failure, SchemataError } from "../../core/errors.ts";
+import { isConnectionLost, sqlState } from "../../core/serverError.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
 import { quoteIdent } from "../../core/sql.ts";
+
+export { isConnectionLost, sqlState };
 
 export type Client = pg.Client;
 
@@ -76,19 +79,6 @@ async function createDatabase(url: string, missing: SchemataError): Promise<void
       cause: error,
     });
   }
-}
-
-/** The SQLSTATE of an error of Postgres, or the system's code of a broken connection. */
-export function sqlState(error: unknown): string | undefined {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
-}
-
-/** Whether it is the connection that failed, and not what was sent over it. */
-export function isConnectionLost(error: unknown): boolean {
-  const code = sqlState(error);
-  if (error instanceof pg.DatabaseError) return code !== undefined && /^(?:08|57P0[1-5])/.test(code);
-  const lost = /connection (?:terminated|ended|error)|not queryable|client was closed/i;
-  return error instanceof Error && (/^E[A-Z]+$/.test(code ?? "") || lost.test(error.message));
 }
 
 /** A connection that broke while the database was asked something, in words for the user; other errors as they are. */

@@ -92,9 +92,10 @@ interface Sending {
 
 /** Takes the service's turn for the session, and sets the session up. */
 async function takeTurn(
-  { client, job, run, script }: Sending,
+  sending: Sending,
   { opening, closing }: Pick<StepwiseText, "opening" | "closing">,
 ): Promise<void> {
+  const { client, job, run, script } = sending;
   const queue = queueFor(job, run);
   for (;;) {
     try {
@@ -104,7 +105,8 @@ async function takeTurn(
       // The first of its two locks may have been granted, and outlasts the statement that failed.
       await rollBack(client);
       await client.query(closing).catch(() => {});
-      if (sqlState(error) !== "55P03") throw error;
+      if (sqlState(error) !== "55P03")
+        throw await describe(error, sending, { message: opening, offset: 0, statement: -1 });
       const failure = await queue.refused(client, error, script.migration.name);
       if (run.signal.aborted) throw failure;
     }
@@ -134,14 +136,17 @@ async function startRow(sending: Sending, message: string): Promise<SchemataErro
 
 /** Makes sure that the row still stands where it is to be continued, and sets again what the steps before have set. */
 async function resume(
-  { client, job, script, sql }: Sending,
+  sending: Sending,
   steps: readonly Step[],
   from: number,
 ): Promise<SchemataError | undefined> {
+  const { client, job, script, sql } = sending;
+  const ask = (message: string) =>
+    client.query(message).catch(async (error: unknown) => {
+      throw await describe(error, sending, { message, offset: 0, statement: -1 });
+    });
   const { table, where } = unfinishedRow(job.rules.schema, script.migration.name);
-  const { rowCount } = await client.query(
-    `SELECT FROM ${table} WHERE ${where} AND applied_steps_count = ${from}`,
-  );
+  const { rowCount } = await ask(`SELECT FROM ${table} WHERE ${where} AND applied_steps_count = ${from}`);
   if (rowCount === 0) {
     return new SchemataError({
       fact: `${job.service.name}: ${script.migration.name} is no longer at step ${from + 1}`,
@@ -153,7 +158,7 @@ async function resume(
   const parsed = await parseSql(sql);
   const before = steps[from]?.start ?? sql.length;
   const settings = parsed.ok ? sessionSettings(sql, parsed.statements, before) : [];
-  for (const setting of settings) await client.query(setting);
+  for (const setting of settings) await ask(setting);
   return undefined;
 }
 

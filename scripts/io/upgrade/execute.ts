@@ -1,9 +1,10 @@
 import type { Dependency } from "../../core/dependsOn.ts";
 import { directionOf, renderContinue } from "../../core/direction.ts";
-import { SchemataError } from "../../core/errors.ts";
+import { describeDefect, SchemataError } from "../../core/errors.ts";
 import { compareHistory, type LedgerRow, type Standing } from "../../core/history.ts";
 import { type PendingScript, refuseStanding, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { cutStages, type Stage } from "../../core/schedule.ts";
+import { explainServerError } from "../../core/serverError.ts";
 import type { SessionRules } from "../../core/transaction.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
 import { type ApplyRun, applyMigrations, type LedgerState } from "../postgres/apply.ts";
@@ -105,14 +106,18 @@ async function executeService(run: ServiceRun, execution: Execution): Promise<Se
     const done = directionOf(plan.pending) === "up" ? "upgraded" : "downgraded";
     return outcome(applied.length > 0 ? done : "up-to-date", elapsed());
   } catch (error) {
-    const failure =
-      error instanceof SchemataError
-        ? error
-        : new SchemataError({ fact: `${service}: ${String(error)}`, cause: error });
-    return outcome("failed", elapsed(), failure);
+    return outcome("failed", elapsed(), explain(error, plan));
   } finally {
     settleAll(run, false);
   }
+}
+
+/** Whatever stops a service is its failure alone: what the server says as much as a defect of ours. */
+function explain(error: unknown, plan: ServicePlan): SchemataError {
+  if (error instanceof SchemataError) return error;
+  const subject = plan.service.name;
+  const known = explainServerError(error, { subject, again: renderContinue(plan) });
+  return new SchemataError(known ?? { ...describeDefect(error), fact: `${subject}: ${String(error)}` });
 }
 
 async function warnOfLocalTables({ service }: ServicePlan, { connections, emit }: Execution): Promise<void> {
