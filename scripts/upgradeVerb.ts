@@ -1,17 +1,21 @@
 import type { Argv } from "yargs";
 import type { Context } from "./command.ts";
 import { EXIT, type ExitStatus, renderError, SchemataError } from "./core/errors.ts";
+import { describeFindings } from "./core/guardView.ts";
 import { type ServicePlan, warnOfMissingRoles } from "./core/plan.ts";
 import { describePlan, renderPlan } from "./core/planView.ts";
 import type { Service } from "./core/service.ts";
 import type { Target } from "./core/target.ts";
+import type { UnsafeOptions } from "./core/unsafe/options.ts";
 import { describeOutcomes, renderOutcomes, type ServiceOutcome } from "./core/upgradeView.ts";
+import { noteFindings } from "./findings.ts";
 import { closeConnection } from "./io/postgres/connect.ts";
 import { showProgress } from "./io/progress.ts";
 import { ensureServer } from "./io/server/server.ts";
 import type { UpgradeOptions } from "./io/upgrade/options.ts";
 import { prepareUpgrade, renderUpgradeSql, runUpgrade } from "./io/upgrade/upgrade.ts";
 import { jsonOption } from "./options.ts";
+import { unsafeOptions } from "./unsafeOptions.ts";
 
 /** `--dry-run`, `--sql` and `--json`: what is shown, and whether anything is done. */
 export function showingOptions<T>(yargs: Argv<T>) {
@@ -30,7 +34,7 @@ export function showingOptions<T>(yargs: Argv<T>) {
 
 /** What decides which plans are carried out. */
 export function planningOptions<T>(yargs: Argv<T>) {
-  return yargs
+  return unsafeOptions(yargs)
     .option("with-dependencies", {
       type: "boolean",
       default: false,
@@ -41,6 +45,11 @@ export function planningOptions<T>(yargs: Argv<T>) {
       default: false,
       describe:
         "Refuse a service whose schema no owner role owns, instead of running its migrations as the login",
+    })
+    .option("strict", {
+      type: "boolean",
+      default: false,
+      describe: "Refuse a service whose pending migrations have errors, before anything is touched",
     });
 }
 
@@ -52,6 +61,9 @@ export interface UpgradeVerb {
   upgrade: UpgradeOptions;
   withDependencies: boolean;
   requireRoles: boolean;
+  strict: boolean;
+  unsafe: UnsafeOptions["unsafe"];
+  rows: number;
   dryRun: boolean;
   sql: boolean;
   json: boolean;
@@ -70,6 +82,7 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
     target: verb.target,
     withDependencies: verb.withDependencies,
     requireRoles: verb.requireRoles,
+    judge: verb,
     lockWait: shows ? undefined : verb.upgrade.lockWait,
     onDatabaseCreated: shows ? undefined : (database) => note(`Created the database "${database}"`),
   });
@@ -77,10 +90,12 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
   const roles = warnOfMissingRoles(plans);
   if (roles !== undefined) note(`Warning: ${roles}`);
   for (const { warnings } of plans) for (const warning of warnings) note(`Warning: ${warning}`);
+  noteFindings(prepared.judged, note);
+  const found = describeFindings(prepared.judged.report);
   if (shows) {
     await closeConnection(prepared.client);
     if (verb.sql) print(await renderUpgradeSql(prepared, verb.upgrade));
-    else print(verb.json ? JSON.stringify(describePlan(plans)) : renderPlan(plans));
+    else print(verb.json ? JSON.stringify({ ...describePlan(plans), ...found }) : renderPlan(plans));
     return reportRefusals(plans, note);
   }
   const progress = showProgress(plans, context);
@@ -89,7 +104,7 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
   );
   for (const { failure } of outcomes) if (failure) note(`\n${renderError(failure)}`);
   const summary = renderOutcomes(outcomes, performance.now() - started);
-  if (verb.json) print(JSON.stringify(describeOutcomes(outcomes)));
+  if (verb.json) print(JSON.stringify({ ...describeOutcomes(outcomes), ...found }));
   else print(summary);
   return statusOf(outcomes, signal);
 }

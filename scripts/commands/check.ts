@@ -5,6 +5,7 @@ import { chooseServices } from "../core/service.ts";
 import { runCheck } from "../io/check/check.ts";
 import { readServices } from "../io/workspace.ts";
 import { appsOption, jsonOption } from "../options.ts";
+import { unsafeOptions } from "../unsafeOptions.ts";
 
 export default defineCommand({
   describe:
@@ -15,7 +16,7 @@ export default defineCommand({
     ["$0 check --offline", "what the files alone tell"],
   ],
   options: (yargs) =>
-    jsonOption(appsOption(yargs))
+    unsafeOptions(jsonOption(appsOption(yargs)))
       .option("format", {
         choices: ["text", "github"] as const,
         default: "text" as const,
@@ -31,11 +32,14 @@ export default defineCommand({
         if (json && format === "github") throw new Error("--json and --format github exclude each other");
         return true;
       }),
-  async run({ app, json, format, offline, strict }, context) {
+  async run({ app, json, format, offline, strict, unsafe, rows }, context) {
     const { settings, note, signal } = context;
     const services = readServices(settings.root);
     const chosen = chooseServices(services, app);
-    const { report, incomplete } = await runCheck({ settings, note, signal, services, chosen, offline });
+    const { report, incomplete } = await runCheck({
+      ...{ settings, note, signal, services, chosen, offline },
+      unsafe: { unsafe, rows },
+    });
     signal.throwIfAborted();
     show(report, json ? "json" : format, context);
     if (report.findings.some(({ severity }) => strict || severity === "error")) return EXIT.findings;

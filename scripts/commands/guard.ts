@@ -1,10 +1,11 @@
 import { defineCommand } from "../command.ts";
 import { EXIT } from "../core/errors.ts";
-import { renderGuardReport } from "../core/guardView.ts";
+import { renderGuardReport, renderUnlooked } from "../core/guardView.ts";
 import { chooseServices } from "../core/service.ts";
 import { guardServices } from "../io/guard.ts";
 import { readServices } from "../io/workspace.ts";
 import { appsOption, jsonOption } from "../options.ts";
+import { unsafeOptions } from "../unsafeOptions.ts";
 
 export default defineCommand({
   describe: "Read every migration as Postgres does and report what reaches beyond its service",
@@ -13,14 +14,18 @@ export default defineCommand({
     ["$0 guard --strict --json", "all services, for CI: exits 3 on warnings too"],
   ],
   options: (yargs) =>
-    jsonOption(appsOption(yargs)).option("strict", {
+    unsafeOptions(jsonOption(appsOption(yargs)), "off").option("strict", {
       type: "boolean",
       default: false,
       describe: "Exit 3 on warnings too",
     }),
-  async run({ app, json, strict }, { settings, print }) {
+  async run({ app, json, strict, unsafe, rows }, { settings, note, print }) {
     const services = readServices(settings.root);
-    const report = await guardServices(chooseServices(services, app), services);
+    const { report, problem } = await guardServices(chooseServices(services, app), services, {
+      unsafe,
+      rows,
+    });
+    if (problem) note(renderUnlooked(problem));
     print(json ? JSON.stringify(report) : renderGuardReport(report));
     const counts = report.findings.some(({ severity }) => strict || severity === "error");
     return counts ? EXIT.findings : EXIT.done;

@@ -1,11 +1,15 @@
 import { type Context, defineCommand } from "../command.ts";
 import { EXIT, type ExitStatus, fail } from "../core/errors.ts";
+import { describeFindings } from "../core/guardView.ts";
 import { parseRename, type Rename, type RenameRequest, renderRename } from "../core/rename.ts";
 import { describeRevision, filesOf, type RevisionView, renderRemarks } from "../core/revisionView.ts";
 import { findService, requireSound } from "../core/service.ts";
+import { noteFindings } from "../findings.ts";
+import { judgeDraft } from "../io/revision/judge.ts";
 import { reviseEmpty, reviseService } from "../io/revision/revise.ts";
 import { readServices } from "../io/workspace.ts";
 import { jsonOption } from "../options.ts";
+import { unsafeOptions } from "../unsafeOptions.ts";
 
 export default defineCommand({
   describe: "Write the migration from a service's history to its schema file, and its reversal",
@@ -15,7 +19,7 @@ export default defineCommand({
     ["$0 revision --app auth --check", "exits 3 when a revision is missing"],
   ],
   options: (yargs) =>
-    jsonOption(yargs)
+    unsafeOptions(jsonOption(yargs))
       .option("app", { type: "string", describe: "The service" })
       .option("message", { alias: "m", type: "string", describe: "What changes, in a few words" })
       .option("empty", { type: "boolean", default: false, describe: "No SQL: to be written by hand" })
@@ -62,7 +66,10 @@ export default defineCommand({
     });
     const view = revision && { ...revision, service: service.name };
     for (const remark of view ? renderRemarks(view) : []) note(remark);
-    if (options.json) print(JSON.stringify(describeRevision(service.name, view)));
+    const judged = view && (await judgeDraft({ ...view, service, services }, options));
+    if (judged) noteFindings(judged, note);
+    const found = judged && describeFindings(judged.report);
+    if (options.json) print(JSON.stringify({ ...describeRevision(service.name, view), ...found }));
     else if (options.sql) print(view?.sql.trimEnd() ?? "-- This is an empty migration.");
     else report(service.name, view, context);
     return statusOf(view, options.check);

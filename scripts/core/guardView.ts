@@ -1,3 +1,4 @@
+import { renderError } from "./errors.ts";
 import type { Exception, Finding } from "./guard/finding.ts";
 import { renderCount } from "./table.ts";
 
@@ -8,13 +9,38 @@ export interface GuardReport {
   exceptions: Exception[];
 }
 
+/** The report on nothing. */
+export const NOTHING_FOUND: GuardReport = { migrations: 0, findings: [], exceptions: [] };
+
 /** The report for people: each finding as file:line:column, what, and how to mend it; then the exceptions. */
 export function renderGuardReport({ migrations, findings, exceptions }: GuardReport): string {
-  const errors = findings.filter(({ severity }) => severity === "error").length;
-  const counts = [renderCount(errors, "error"), renderCount(findings.length - errors, "warning")].join(", ");
-  const summary = `${renderCount(migrations, "migration")}: ${findings.length === 0 ? "no findings" : counts}`;
+  const counts = findings.length === 0 ? "no findings" : countFindings(findings);
+  const summary = `${renderCount(migrations, "migration")}: ${counts}`;
   const allowed = exceptions.length === 0 ? [] : ["Allowed:", ...exceptions.map(renderException), ""];
   return [...findings.map(renderFinding), ...allowed, summary].join("\n");
+}
+
+/** What is to be read before pending migrations are applied; nothing where there is nothing to say. */
+export function renderPendingReport({ findings, exceptions }: GuardReport): string | undefined {
+  if (findings.length === 0 && exceptions.length === 0) return undefined;
+  const allowed = exceptions.length === 0 ? [] : ["Allowed:", ...exceptions.map(renderException)];
+  const counts = findings.length === 0 ? [] : [`Found in pending migrations: ${countFindings(findings)}`];
+  return [...counts, ...findings.map((finding) => renderFinding(finding).trimEnd()), ...allowed].join("\n");
+}
+
+function countFindings(findings: readonly Finding[]): string {
+  const errors = findings.filter(({ severity }) => severity === "error").length;
+  return [renderCount(errors, "error"), renderCount(findings.length - errors, "warning")].join(", ");
+}
+
+/** That nobody could lint, for people. */
+export function renderUnlooked({ fact, fix }: { fact: string; fix: string }): string {
+  return `Warning: ${renderError({ message: fact, why: undefined, fix })}`;
+}
+
+/** The same for machines, as a part of a larger answer. */
+export function describeFindings({ findings, exceptions }: GuardReport): Omit<GuardReport, "migrations"> {
+  return { findings, exceptions };
 }
 
 function renderFinding({ service, file, line, column, severity, rule, message, fix }: Finding): string {

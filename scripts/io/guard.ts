@@ -2,14 +2,17 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseExternals } from "../core/externals.ts";
 import type { Ownership } from "../core/guard/finding.ts";
-import { guardScript } from "../core/guard/guard.ts";
+import { type GuardedScript, guardScript } from "../core/guard/guard.ts";
 import { mayHaveFindings } from "../core/guard/prefilter.ts";
 import type { GuardReport } from "../core/guardView.ts";
 import type { Migration } from "../core/history.ts";
 import type { SqlParser } from "../core/parse.ts";
 import { parseExtensions } from "../core/schemaFile.ts";
 import { requireSound, type Service } from "../core/service.ts";
+import type { UnsafeOptions } from "../core/unsafe/options.ts";
+import { mergeVerdict } from "../core/unsafe/report.ts";
 import { shownFile } from "./script.ts";
+import type { Lint, LintedDatabase, LintedService } from "./unsafe.ts";
 import { PATHS, readMigrations, readScript } from "./workspace.ts";
 
 /** One service's migrations to be judged. */
@@ -18,35 +21,80 @@ export interface GuardedService {
   migrations: readonly Pick<Migration, "name" | "file">[];
 }
 
-/** Guards all migrations of some services; `all` are the workspace's, which decides whose names are foreign. */
+/** A report, and why it may not be whole. */
+export interface JudgedReport {
+  report: GuardReport;
+  problem?: NonNullable<Lint["problem"]>;
+}
+
+/** One service's scripts to be judged; `file` is what findings show. */
+export interface GuardedScripts {
+  service: Service;
+  scripts: readonly GuardedScript[];
+}
+
+/**
+ * Guards all migrations of some services; `all` are the workspace's, which decides whose names are foreign. Unsafe DDL
+ * is looked for where that is wanted, without regard to what is applied and how large tables are.
+ */
 export async function guardServices(
   services: readonly Service[],
   all: readonly Service[],
-): Promise<GuardReport> {
-  const guarded = services.map((service) => ({
-    service: requireSound(service),
-    migrations: readMigrations(service),
-  }));
-  return guardMigrations(guarded, all);
+  options: UnsafeOptions,
+): Promise<JudgedReport> {
+  const guarded = services.map((service) =>
+    readScripts({ service: requireSound(service), migrations: readMigrations(service) }),
+  );
+  const report = await guardScripts(guarded, all);
+  return options.unsafe === "off" ? { report } : addUnsafe(report, guarded, options);
 }
 
-/** Guards given migrations; PostgreSQL's parser is loaded only if some script holds what it has to judge. */
-export async function guardMigrations(
+/** A report with what linting finds in some services' scripts. */
+export async function addUnsafe(
+  report: GuardReport,
+  services: readonly LintedService[],
+  options: UnsafeOptions,
+  database?: LintedDatabase,
+): Promise<JudgedReport> {
+  const { lintServices } = await import("./unsafe.ts");
+  const { problem, ...verdict } = await lintServices(services, options, database);
+  return { report: mergeVerdict(report, verdict), ...(problem !== undefined && { problem }) };
+}
+
+/** Guards given migrations of some services. */
+export function guardMigrations(
   guarded: readonly GuardedService[],
   all: readonly Service[],
 ): Promise<GuardReport> {
-  const repeated = all.map((service) => ({ service, ...readSchemaFile(service) }));
+  return guardScripts(guarded.map(readScripts), all);
+}
+
+/** The text of some migrations. */
+export function readScripts({ service, migrations }: GuardedService): GuardedScripts {
+  const scripts = migrations.map((migration) => ({
+    file: shownFile(service, migration),
+    sql: readScript(service, migration),
+  }));
+  return { service, scripts };
+}
+
+/** Guards given scripts; schema files are read and PostgreSQL's parser is loaded only if one holds what it has to judge. */
+export async function guardScripts(
+  guarded: readonly GuardedScripts[],
+  all: readonly Service[],
+): Promise<GuardReport> {
   const report: GuardReport = { migrations: 0, findings: [], exceptions: [] };
+  let repeated: Repeated[] | undefined;
   let parser: SqlParser | undefined;
-  for (const { service, migrations } of guarded) {
+  for (const { service, scripts } of guarded) {
+    report.migrations += scripts.length;
+    const suspects = scripts.filter(({ sql }) => mayHaveFindings(sql));
+    if (suspects.length === 0) continue;
+    repeated ??= all.map((one) => ({ service: one, ...readSchemaFile(one) }));
+    parser ??= await (await import("./parser.ts")).loadSqlParser();
     const ownership = ownershipOf(service, repeated);
-    for (const migration of migrations) {
-      report.migrations++;
-      const sql = readScript(service, migration);
-      if (!mayHaveFindings(sql)) continue;
-      parser ??= await (await import("./parser.ts")).loadSqlParser();
-      const file = shownFile(service, migration);
-      const { findings, exceptions } = guardScript({ file, sql }, ownership, parser);
+    for (const script of suspects) {
+      const { findings, exceptions } = guardScript(script, ownership, parser);
       report.findings.push(...findings);
       report.exceptions.push(...exceptions);
     }

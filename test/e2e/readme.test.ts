@@ -175,6 +175,7 @@ const TRIALS: Record<string, Trial> = {
     before: () => newest("auth").write("down.sql", "-- Nothing to undo.\n"),
     check: prints(/^2 services, \d+ migrations: /m),
   },
+  "make upgrade-head strict=1": { check: prints(/up-to-date/) },
   "make guard app=billing": { check: prints(/^\d+ migrations: no findings$/m) },
   "make heads": { check: ({ stdout }) => expect(stdout).toContain(newest("auth").name) },
   "make show app=auth migration=head": {

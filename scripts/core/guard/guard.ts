@@ -1,5 +1,6 @@
 import { locate } from "../locate.ts";
 import type { SqlParser } from "../parse.ts";
+import { UNSAFE_RULES } from "../unsafe/rules.ts";
 import { ALLOW_RULE, type DeclaredException, parseExceptions } from "./exceptions.ts";
 import type { Exception, Finding, Ownership, Severity } from "./finding.ts";
 import { readScript } from "./read.ts";
@@ -18,6 +19,9 @@ export interface GuardedScript {
   sql: string;
 }
 
+/** The rules that a script may be excepted from. */
+const ALLOWABLE = [...RULES.map(({ name }) => name), ...Object.keys(UNSAFE_RULES)];
+
 /** Judges a migration by every rule, as PostgreSQL's own parsers read it. */
 export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, parser: SqlParser): Verdict {
   const script = readScript(sql, {
@@ -30,12 +34,12 @@ export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, 
       .check(script, ownership)
       .map((problem) => ({ severity: rule.severity, ...problem, rule: rule.name })),
   );
-  const declared = parseExceptions(
-    sql,
-    RULES.map(({ name }) => name),
-  );
+  const declared = parseExceptions(sql, ALLOWABLE);
   const allowed = new Set(declared.exceptions.map(({ rule }) => rule));
-  const unused = declared.exceptions.filter(({ rule }) => found.every((problem) => problem.rule !== rule));
+  const unused = declared.exceptions.filter(
+    // Whether unsafe DDL is found depends on the database.
+    ({ rule }) => !Object.hasOwn(UNSAFE_RULES, rule) && found.every((problem) => problem.rule !== rule),
+  );
   const kept = [
     ...found.filter(({ rule }) => !allowed.has(rule)),
     ...declared.problems.map((problem) => ({ severity: "error" as const, ...problem, rule: ALLOW_RULE })),

@@ -2,15 +2,18 @@ import type { CheckFinding, CheckPart, LeftOut } from "../../core/check/finding.
 import { countApplied, findLedger } from "../../core/check/ledger.ts";
 import type { CheckReport } from "../../core/check/view.ts";
 import { SchemataError } from "../../core/errors.ts";
-import { byName, compareHistory, type Standing } from "../../core/history.ts";
+import { byName, compareHistory } from "../../core/history.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
+import type { UnsafeOptions } from "../../core/unsafe/options.ts";
+import { countPassed } from "../../core/unsafe/report.ts";
 import type { ShadowSurroundings } from "../shadow/place.ts";
 import { compareService } from "./compare.ts";
 import { checkFiles, type ReadService, readOther } from "./files.ts";
 import { type Live, readLive } from "./live.ts";
 import { askShadow, type ShadowAnswers } from "./questions.ts";
 import { checkSchemaFiles } from "./schemaFiles.ts";
+import { checkUnsafe, type Judged, type UnsafePart } from "./unsafe.ts";
 
 export interface CheckRequest extends ShadowSurroundings {
   /** All services of the workspace. */
@@ -18,6 +21,7 @@ export interface CheckRequest extends ShadowSurroundings {
   chosen: readonly Service[];
   /** Ask no database. */
   offline: boolean;
+  unsafe: UnsafeOptions;
 }
 
 /** A report, and whether a database that was to be asked did not answer. */
@@ -30,6 +34,8 @@ export interface Check {
 interface Part {
   findings: CheckFinding[];
   leftOut: LeftOut[];
+  /** What exceptions for unsafe DDL let pass. */
+  passed?: UnsafePart["passed"];
 }
 
 /** Looks at everything that can be wrong with some services; of databases it changes the shadow one only. */
@@ -53,7 +59,10 @@ export async function runCheck(request: CheckRequest): Promise<Check> {
     findings: all
       .flatMap(({ findings }) => findings)
       .sort((a, b) => place(a) - place(b) || byName(a.file, b.file) || (a.line ?? 0) - (b.line ?? 0)),
-    exceptions: files.exceptions,
+    exceptions: countPassed(
+      files.exceptions,
+      parts.flatMap(({ passed = [] }) => passed),
+    ),
     leftOut: parts.flatMap(({ leftOut }) => leftOut),
   };
   return { report, incomplete };
@@ -73,7 +82,7 @@ async function checkOffline(read: readonly ReadService[]): Promise<Part> {
   return {
     findings: await checkSchemaFiles(read.map(({ service }) => service)),
     leftOut: [
-      { parts: ["revision", "ledger", "drift"], why: "--offline asks no database" },
+      { parts: ["revision", "unsafe-ddl", "ledger", "drift"], why: "--offline asks no database" },
       ...unproven.map(({ service, names }) => ({
         service,
         parts: ["reversal" as const],
@@ -83,24 +92,23 @@ async function checkOffline(read: readonly ReadService[]): Promise<Part> {
   };
 }
 
-/** A service's ledger held against its files. */
-interface Judged {
-  facts: ServiceFacts;
-  standing: Standing;
-  /** How many of its migrations the database holds, where that can be told. */
-  applied: number | undefined;
-}
-
 async function checkDatabases(
   live: Live | SchemataError,
   { request, read }: { request: CheckRequest; read: readonly ReadService[] },
 ): Promise<{ parts: Part[]; incomplete: boolean }> {
   const isKnown = !(live instanceof SchemataError);
   const judged = isKnown ? live.facts.map(judge) : [];
-  const parts = isKnown
-    ? [{ findings: judged.flatMap(({ facts, standing }) => findLedger(facts, standing)), leftOut: [] }]
-    : [leaveOut(["ledger", "drift"], live)];
-  const { services, ...surroundings } = request;
+  const { services, unsafe, ...surroundings } = request;
+  const parts: Part[] = isKnown
+    ? [
+        { findings: judged.flatMap(({ facts, standing }) => findLedger(facts, standing)), leftOut: [] },
+        await checkUnsafe(judged, {
+          settings: request.settings,
+          version: live.version,
+          options: unsafe,
+        }),
+      ]
+    : [leaveOut(["unsafe-ddl", "ledger", "drift"], live)];
   const readable = services.flatMap(
     (service) => read.find((one) => one.service === service) ?? readOther(service),
   );

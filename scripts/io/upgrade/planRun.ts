@@ -21,10 +21,17 @@ export interface RunPlan {
   stateOf(dependency: Dependency): DependencyState;
 }
 
+/** Hears the text of every script that is planned to run. */
+type OnScript = (facts: ServiceFacts, migration: Migration, sql: string) => void;
+
 /** Plans each service for itself, without regard to the others. */
-export async function planEach(facts: readonly ServiceFacts[], target: Target): Promise<ServicePlan[]> {
+export async function planEach(
+  facts: readonly ServiceFacts[],
+  target: Target,
+  onScript: OnScript = () => {},
+): Promise<ServicePlan[]> {
   const plans: ServicePlan[] = [];
-  for (const one of facts) plans.push(await planOne(one, selectPending(one, target)));
+  for (const one of facts) plans.push(await planOne(one, selectPending(one, target), onScript));
   return plans;
 }
 
@@ -63,7 +70,7 @@ function withRefusal(plan: ServicePlan, refusal: ServicePlan["refusal"]): Servic
   return refusal ? { ...plan, pending: [], refusal } : plan;
 }
 
-async function planOne(facts: ServiceFacts, selection: Selection): Promise<ServicePlan> {
+async function planOne(facts: ServiceFacts, selection: Selection, onScript: OnScript): Promise<ServicePlan> {
   if ("refusal" in selection) return planService(facts, selection, []);
   const selected = new Set(selection.selected);
   const scripts: PendingScript[] = [];
@@ -76,6 +83,7 @@ async function planOne(facts: ServiceFacts, selection: Selection): Promise<Servi
         continue;
       }
       const { sql, plan } = await readScriptPlan(facts.service, migration);
+      onScript(facts, migration, sql);
       scripts.push({ migration, mode: plan.mode, size: sql.length, dependsOn: parseDependsOn(sql) });
     }
   } catch (error) {

@@ -1,12 +1,15 @@
 import { renderContinue } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
+import { NOTHING_FOUND } from "../../core/guardView.ts";
 import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
 import type { Service } from "../../core/service.ts";
+import { refuseErrors } from "../../core/strict.ts";
 import type { Target } from "../../core/target.ts";
 import { type SessionRules, TURN_SLICE_MS } from "../../core/transaction.ts";
 import { renderUpgradeStep } from "../../core/upgradeSql.ts";
 import type { ServiceOutcome } from "../../core/upgradeView.ts";
+import type { JudgedReport } from "../guard.ts";
 import type { ApplyRun } from "../postgres/apply.ts";
 import { type CitusFacts, readCitusFacts, requireCoordinator } from "../postgres/citus.ts";
 import {
@@ -25,6 +28,7 @@ import { type Connections, makeConnections } from "./connections.ts";
 import { executePlans } from "./execute.ts";
 import { gatherFacts, settleUnfinished } from "./gather.ts";
 import type { UpgradeOptions } from "./options.ts";
+import { type JudgeOptions, keepPendingTexts } from "./pending.ts";
 import { joinPlans, namedDependencies, planEach, type RunPlan } from "./planRun.ts";
 
 /** What to upgrade, where, and how far. */
@@ -38,6 +42,8 @@ export interface UpgradeRequest {
   withDependencies: boolean;
   /** Refuse services whose schema no owner role owns. */
   requireRoles: boolean;
+  /** How the scripts to be applied are judged before that; absent: not at all. */
+  judge?: JudgeOptions;
   /** Milliseconds to wait for another runner that is in the middle of a migration; undefined: don't wait, plan as it is. */
   lockWait: number | undefined;
   /** Hears the name of a database that was missing and has been created; undefined: it stays missing, which is an error. */
@@ -54,6 +60,12 @@ export interface PreparedUpgrade {
   run: RunPlan;
 }
 
+/** A prepared upgrade whose scripts have been judged. */
+export interface JudgedUpgrade extends PreparedUpgrade {
+  /** Scripts of refused services are among them. */
+  judged: JudgedReport;
+}
+
 /** Oldest server version, as `server_version_num`, that the tool is tested with. */
 const OLDEST_VERSION = 140_000;
 
@@ -61,19 +73,24 @@ const OLDEST_VERSION = 140_000;
  * Reads everything and decides everything, and touches nothing but a missing database. The caller closes the
  * connection, or hands it to {@link runUpgrade}.
  */
-export async function prepareUpgrade(request: UpgradeRequest): Promise<PreparedUpgrade> {
+export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpgrade> {
   const { url, onDatabaseCreated } = request;
   const client = await (onDatabaseCreated ? connectCreating(url, onDatabaseCreated) : connect(url));
   try {
     const { server, citus } = await readServer(client, request.url);
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
-    const plans = await planEach(facts, request.target);
+    const texts = request.judge ? keepPendingTexts() : undefined;
+    const plans = await planEach(facts, request.target, texts?.note);
     const others = await gatherDependencies(client, { request, facts, plans });
     const known = [...facts, ...others];
-    const more = request.withDependencies ? await planEach(others, "head") : [];
+    const more = request.withDependencies ? await planEach(others, "head", texts?.note) : [];
     const planned = request.requireRoles ? requireRoles([...plans, ...more]) : [...plans, ...more];
-    const run = joinPlans(planned, known);
-    return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run };
+    const { judge, services } = request;
+    const database = { client, version: server.version };
+    const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
+    const judged = found ?? { report: NOTHING_FOUND };
+    const run = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
+    return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run, judged };
   } catch (error) {
     await closeConnection(client);
     throw explainLoss(request.url, error);
