@@ -2,22 +2,25 @@ import { availableParallelism } from "node:os";
 import type { Argv } from "yargs";
 import type { UpgradeOptions } from "./io/upgrade/options.ts";
 
+/** Durations in seconds. */
+export const LOCK_DEFAULTS = { lockWait: 60, lockTimeout: 2, retries: 10 };
+
 /** The options of every verb that applies or undoes migrations; durations in seconds, as people write them. */
 export function lockOptions<T>(yargs: Argv<T>) {
   return yargs
     .option("lock-wait", {
       type: "number",
-      default: 60,
+      default: LOCK_DEFAULTS.lockWait,
       describe: "Seconds to wait for another run of the same service",
     })
     .option("lock-timeout", {
       type: "number",
-      default: 2,
+      default: LOCK_DEFAULTS.lockTimeout,
       describe: "Seconds a statement may wait for a table's lock, and so hold up the queries behind it",
     })
     .option("retries", {
       type: "number",
-      default: 10,
+      default: LOCK_DEFAULTS.retries,
       describe: "How often to try again after a lock timeout or a deadlock",
     })
     .check((options) => {

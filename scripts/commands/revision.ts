@@ -17,6 +17,7 @@ export default defineCommand({
     ['$0 revision --app auth -m "add users"', "writes migration.sql and down.sql"],
     ['$0 revision --app auth -m "full name" --rename users.name=full_name', "a rename that keeps the data"],
     ["$0 revision --app auth --check", "exits 3 when a revision is missing"],
+    ['$0 revision --app auth -m "hotfix" --from-db --stamp', "what was changed by hand in the database"],
   ],
   options: (yargs) =>
     unsafeOptions(jsonOption(yargs))
@@ -35,7 +36,25 @@ export default defineCommand({
         default: [] as string[],
         describe: "users=accounts, or users.name=full_name: a rename instead of a drop and an add",
       })
-      .check(({ empty, sql, check, rename, message }) => {
+      .option("from-db", {
+        type: "boolean",
+        default: false,
+        describe: "What someone changed by hand in the database, instead of in the schema file",
+      })
+      .option("stamp", {
+        type: "boolean",
+        default: false,
+        describe: "With --from-db: record it as applied in that database, which has it; do not ask",
+      })
+      .option("incomplete", {
+        type: "boolean",
+        default: false,
+        describe: "With --from-db: write it although it does not make all that was changed",
+      })
+      .check(({ empty, sql, check, rename, message, fromDb, stamp, incomplete }) => {
+        if (empty && fromDb) throw new Error("--empty and --from-db exclude each other");
+        if (!fromDb && (stamp || incomplete)) throw new Error("--stamp and --incomplete go with --from-db");
+        if (stamp && (sql || check)) throw new Error("--stamp goes with neither --sql nor --check");
         if (sql && check) throw new Error("--sql and --check exclude each other");
         if (empty && (sql || check || rename.length > 0))
           throw new Error("--empty goes with none of --sql, --check and --rename");
@@ -57,6 +76,17 @@ export default defineCommand({
           : files.join("\n"),
       );
       return EXIT.done;
+    }
+    if (options.fromDb) {
+      const { takeOver } = await import("../takeOverVerb.ts");
+      const { sql, check, json, stamp, incomplete } = options;
+      const message = writes ? options.message : undefined;
+      const renames = options.rename.map(parseRequest);
+      const confirm = (guesses: readonly Rename[]) => confirmRenames(guesses, context);
+      return takeOver(
+        { services, service, renames, message, sql, check, json, stamp, incomplete, confirm },
+        context,
+      );
     }
     const revision = await reviseService({
       ...{ settings, note, signal: context.signal, service, services },

@@ -188,6 +188,18 @@ const TRIALS: Record<string, Trial> = {
     check: ({ stdout, stderr }) => expect(stdout + stderr).toContain("nothing to repair"),
   },
   "make doctor": { check: ({ stdout, stderr }) => expect(stdout + stderr).toMatch(/\bok\b/) },
+  'make revision app=auth m="hotfix" from_db=1 stamp=1': {
+    before: async () => {
+      await copy.run("make upgrade-head");
+      const url = `postgresql://postgres:postgres@127.0.0.1:${copy.port}/test_db`;
+      await withClient(url, (client) => client.query("ALTER TABLE auth.users ADD COLUMN hot integer"));
+    },
+    check: async () => {
+      expect(newest("auth").read("migration.sql")).toContain('ADD COLUMN     "hot" INTEGER');
+      expect(readFileSync(join(copy.root, "services/auth/schema.prisma"), "utf8")).toMatch(/ hot +Int\?/);
+      await atHead("auth");
+    },
+  },
   "make baseline app=crm schema=crm yes=1": {
     before: async () => {
       const url = `postgresql://postgres:postgres@127.0.0.1:${copy.port}/test_db`;

@@ -186,7 +186,7 @@ function describeDrift({
   current,
 }: Drifted): Record<CatalogDifference["change"], Pick<CheckFinding, "message" | "fix">> {
   const maker = current === null ? "no migration is applied" : `no migration up to ${current} makes it`;
-  const revise = `put it into a migration: make revision app=${service} m="…" empty=1, then stamp it here: make stamp app=${service} to=head`;
+  const revise = `take it into a migration, and record that here: make revision app=${service} m="…" from_db=1 stamp=1`;
   return {
     missing: {
       message: `the database lacks the ${object}, which the migrations up to ${current} make`,

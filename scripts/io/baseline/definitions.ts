@@ -1,11 +1,29 @@
-import { type Definition, orderDefinitions, renderDefinitions } from "../../core/baseline/order.ts";
+import {
+  type Definition,
+  type Need,
+  orderDefinitions,
+  renderDefinitions,
+} from "../../core/baseline/order.ts";
+import type { ColumnDefinition, WrittenSchema } from "../../core/baseline/written.ts";
 import type { Client } from "../postgres/connect.ts";
-import { DEFINITION_SQL, NEEDS_SQL } from "./definitionsSql.ts";
+import { COLUMNS_SQL, DEFINITION_SQL, NEEDS_SQL } from "./definitionsSql.ts";
 
 type Row = [id: string, phase: number, age: string, aliases: string[], create: string[], drop: string[]];
 
 /** Writes a schema down from the catalog, within the transaction that is open: a script that makes it, and its reversal. */
 export async function readDefinitions(client: Client, schema: string): Promise<{ up: string; down: string }> {
+  const { definitions, needs } = await readObjects(client, schema);
+  return renderDefinitions(orderDefinitions(definitions, needs));
+}
+
+/** The same in parts, to be held against another state. */
+export async function readWritten(client: Client, schema: string): Promise<WrittenSchema> {
+  const objects = await readObjects(client, schema);
+  const { rows } = await client.query<ColumnDefinition>(COLUMNS_SQL, [schema]);
+  return { ...objects, columns: rows };
+}
+
+async function readObjects(client: Client, schema: string): Promise<Omit<WrittenSchema, "columns">> {
   await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
   const definitions: Definition[] = [];
   for (const text of DEFINITION_SQL) {
@@ -14,6 +32,6 @@ export async function readDefinitions(client: Client, schema: string): Promise<{
       definitions.push({ id, phase, age: Number(age), aliases: aliases ?? [], create, drop });
     }
   }
-  const needs = await client.query<{ from: string; to: string }>(NEEDS_SQL);
-  return renderDefinitions(orderDefinitions(definitions, needs.rows));
+  const needs = await client.query<Need>(NEEDS_SQL);
+  return { definitions, needs: needs.rows };
 }

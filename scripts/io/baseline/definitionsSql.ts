@@ -202,3 +202,12 @@ export const DEFINITION_SQL: readonly string[] = [
 export const NEEDS_SQL = `
   SELECT DISTINCT d.classid::regclass || ' ' || d.objid AS "from", d.refclassid::regclass || ' ' || d.refobjid AS "to"
     FROM pg_depend d WHERE d.classid >= 0 AND d.objid >= 16384 AND d.refobjid >= 16384`;
+
+/** The columns of tables: table, column, definition, type, notNull, default, special. */
+export const COLUMNS_SQL = `
+  SELECT c.oid::regclass::text AS "table", quote_ident(a.attname) AS "column", ${COLUMN} AS definition, format_type(a.atttypid, a.atttypmod) AS type,
+         a.attnotnull AS "notNull", CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END AS "default",
+         a.attgenerated <> '' OR a.attidentity <> '' AS special
+    FROM pg_class c, ${COLUMNS} AND c.relnamespace = to_regnamespace(quote_ident($1)) AND c.relkind IN ('r', 'p')
+     AND c.relname <> '_prisma_migrations' AND (a.attislocal OR a.attinhcount = 0)
+   ORDER BY c.oid, a.attnum`;

@@ -3,12 +3,11 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CatalogDifference } from "../../core/catalog.ts";
 import { renderDifference } from "../../core/catalogView.ts";
-import { compareDrift, DRIFT_KINDS, splitCatalog } from "../../core/check/drift.ts";
+import { compareDrift } from "../../core/check/drift.ts";
 import { renderDownFile } from "../../core/downFile.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
-import { readCatalog } from "../postgres/catalog.ts";
 import { closeConnection } from "../postgres/connect.ts";
 import { explainEngine, openShadowEngine } from "../revision/engine.ts";
 import { openShadowDatabase, type ShadowPlace, type ShadowSurroundings } from "../shadow/place.ts";
@@ -16,7 +15,7 @@ import { proveDown } from "../shadow/prove.ts";
 import { replayHistories } from "../shadow/replay.ts";
 import { inScratch } from "../shadow/shadow.ts";
 import { PATHS } from "../workspace.ts";
-import { type Existing, withoutGrants } from "./read.ts";
+import { type Existing, readPlainCatalog } from "./read.ts";
 import type { BaselineTarget } from "./target.ts";
 
 /** The name that Prisma's documentation gives to a first migration of this kind. */
@@ -71,7 +70,8 @@ function makeStage({ settings, target, existing }: DraftRequest): Service {
   return { ...target.service, dir };
 }
 
-function requireSameMajor({ version }: ShadowPlace, existing: Existing): void {
+/** Only servers of one major show the same objects in the same words. */
+export function requireSameMajor({ version }: ShadowPlace, existing: Pick<Existing, "version">): void {
   const [ours, theirs] = [version, existing.version].map((one) => Math.floor(one / 10_000));
   if (ours === theirs) return;
   fail({
@@ -113,14 +113,14 @@ async function tryScripts(
   const { schema } = stage;
   try {
     const catalog = await bring(place, request, [[BASELINE, up]], async () => {
-      const made = await inScratch(place.client, () => readCatalog(place.client, [schema], DRIFT_KINDS));
-      return withoutGrants(splitCatalog(made, [schema]).get(schema) ?? {}).catalog;
+      const made = await inScratch(place.client, () => readPlainCatalog(place.client, schema));
+      return made.catalog;
     });
     const unexpressed = await inScratch(place.client, async () => {
       await using engine = await openShadowEngine(place, stage, existing.schemaFile);
       return await explainEngine(stage, () => engine.summarise("database", "schema"));
     });
-    const missing = compareDrift(existing.catalog, catalog ?? {}).map((one) => describe(one, schema));
+    const missing = compareDrift(existing.catalog, catalog ?? {}).map((one) => describeMissing(one, schema));
     const reversal = await proveReversal(place, request, { up, down });
     return { schemaFile: existing.schemaFile, up, ...reversal, missing, unexpressed: unexpressed.trim() };
   } catch (error) {
@@ -129,7 +129,8 @@ async function tryScripts(
   }
 }
 
-function describe(difference: CatalogDifference, schema: string): string {
+/** What of an existing schema is not made, or not as it is. */
+export function describeMissing(difference: CatalogDifference, schema: string): string {
   const phrase = renderDifference(difference, schema);
   return difference.change === "added"
     ? phrase.replace(", which is left behind", ", which does not exist")

@@ -32,16 +32,32 @@ export async function readExisting(url: string, { service, text }: BaselineTarge
   return withConnection(url, async (client) => {
     await requireUnowned(client, { url, service });
     return inScratch(client, async () => {
-      const { schema } = service;
-      const { rows } = await client.query("SELECT current_setting('server_version_num')::integer AS version");
-      const split =
-        splitCatalog(await readCatalog(client, [schema], DRIFT_KINDS), [schema]).get(schema) ?? {};
-      const { catalog, grantees } = withoutGrants(split);
-      const definitions = await readDefinitions(client, schema);
-      const { schemaFile, warnings } = await introspect(client, { url, service, text });
-      return { version: rows[0].version, catalog, grantees, definitions, schemaFile, warnings };
+      const definitions = await readDefinitions(client, service.schema);
+      return { ...(await readSchema(client, { url, service, text })), definitions };
     });
   });
+}
+
+/** What a schema holds, as its catalog has it and as a schema file would, within the transaction that is open. */
+export async function readSchema(
+  client: Client,
+  { url, service, text }: { url: string } & Pick<BaselineTarget, "service" | "text">,
+): Promise<Omit<Existing, "definitions">> {
+  const { rows } = await client.query("SELECT current_setting('server_version_num')::integer AS version");
+  const { catalog, grantees } = await readPlainCatalog(client, service.schema);
+  // The catalog was read under none.
+  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+  const { schemaFile, warnings } = await introspect(client, { url, service, text });
+  return { version: rows[0].version, catalog, grantees, schemaFile, warnings };
+}
+
+/** What migrations decide of a schema, but the rights that they need not know of. */
+export async function readPlainCatalog(
+  client: Client,
+  schema: string,
+): Promise<ReturnType<typeof withoutGrants>> {
+  const catalog = await readCatalog(client, [schema], DRIFT_KINDS);
+  return withoutGrants(splitCatalog(catalog, [schema]).get(schema) ?? {});
 }
 
 async function requireUnowned(
@@ -97,7 +113,7 @@ async function introspect(
 type Facts = Record<string, unknown>;
 
 /** The catalog without rights of roles that another database need not have, and the names of these. */
-export function withoutGrants(catalog: CatalogLike): { catalog: CatalogLike; grantees: string[] } {
+function withoutGrants(catalog: CatalogLike): { catalog: CatalogLike; grantees: string[] } {
   const grantees = new Set<string>();
   const strip = ({ grants, columns, ...facts }: Facts): Facts => {
     for (const grant of (grants ?? []) as string[])

@@ -37,10 +37,18 @@ export interface Draft {
 /** Works out the migration from a service's history to its schema file; `undefined` where they agree. */
 export async function draftRevision(
   shadow: Shadow,
-  { service, renames: requests }: { service: Service; renames: readonly RenameRequest[] },
+  {
+    service,
+    renames: requests,
+    text = readSchemaFile(service),
+  }: {
+    service: Service;
+    renames: readonly RenameRequest[];
+    /** The schema file's text, where it is another than that on disk. */
+    text?: string;
+  },
 ): Promise<Draft | undefined> {
   const { client } = shadow;
-  const text = readSchemaFile(service);
   const drafted = await inScratch(client, async () => {
     await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
     const before = await readTables(client, service.schema);
@@ -59,7 +67,7 @@ export async function draftRevision(
   return {
     sql,
     warnings: revision?.warnings ?? [],
-    ...(await prove(shadow, { service, sql, down, before, renames })),
+    ...(await proveDraft(shadow, { service, sql, down, before, renames })),
   };
 }
 
@@ -71,8 +79,9 @@ interface Candidate {
   renames: readonly Rename[];
 }
 
-async function prove(
-  { client }: Shadow,
+/** Tries up and down on the shadow database, and tells what they do to objects and data. */
+export async function proveDraft(
+  { client }: Pick<Shadow, "client">,
   { service, sql, down, before, renames }: Candidate,
 ): Promise<Pick<Draft, "down" | "notes" | "proven" | "notRestored" | "guesses">> {
   const renamed = renameTables(before, renames);
@@ -100,7 +109,8 @@ async function prove(
   return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
 }
 
-function planRenames(
+/** The renames that were asked for, held against the tables and the models. */
+export function planRenames(
   service: Service,
   { requests, before, text }: { requests: readonly RenameRequest[]; before: Tables; text: string },
 ): Rename[] {
@@ -114,7 +124,8 @@ function planRenames(
   return "problem" in resolved ? fail(resolved.problem) : resolved.renames;
 }
 
-function failUp(service: Service, error: unknown): never {
+/** What a migration that does not run on the shadow database means; other errors are thrown as they are. */
+export function failUp(service: Service, error: unknown): never {
   const state = sqlState(error);
   if (state === undefined || !(error instanceof Error)) throw error;
   const { detail, hint } = error as Error & { detail?: string; hint?: string };
@@ -144,6 +155,7 @@ function prependScript(first: string, script: string): string {
   return warnings + joinScripts(first, script.slice(warnings.length));
 }
 
-function joinScripts(first: string, second: string): string {
+/** Two scripts as one, either of which may be empty. */
+export function joinScripts(first: string, second: string): string {
   return first === "" || second === "" ? first + second : `${first.trimEnd()}\n\n${second}`;
 }

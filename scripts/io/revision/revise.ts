@@ -59,12 +59,20 @@ async function reviseOnShadow(
     if (confirmed.length > 0) {
       draft = await draftRevision(shadow, { service, renames: [...request.renames, ...confirmed] });
     }
-    return draft && finish(draft, request);
+    return draft && finishRevision(draft, request);
   });
 }
 
 /** Writes the files while the shadow is still held, so that of two commands the later sees what the earlier wrote. */
-function finish(draft: Draft, { settings, service, services, message }: RevisionRequest): Revision {
+export function finishRevision(
+  draft: Draft,
+  {
+    settings,
+    service,
+    services,
+    message,
+  }: Pick<RevisionRequest, "settings" | "service" | "services" | "message">,
+): Revision {
   const dependsOn = findDependencies(draft.sql, service, services);
   const sql = renderMigration(draft.sql, dependsOn);
   const migration =

@@ -142,15 +142,15 @@ describe("the migrations against the database", () => {
     expect(stdout.replaceAll(init, "<init>")).toMatchInlineSnapshot(`
       "services/auth/schema.prisma error drift-changed
         auth: the table auth.users is not as the migrations up to <init> make it: column "nick" is new; grants
-        Fix: change it back by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: change it back by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       services/auth/schema.prisma error drift-added
         auth: the database holds the view auth.everybody, and no migration up to <init> makes it
-        Fix: drop it by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: drop it by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       services/auth/schema.prisma error drift-added
         auth: the database holds the table auth.extra, and no migration up to <init> makes it
-        Fix: drop it by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: drop it by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       services/auth/schema.prisma error drift-missing
         auth: the database lacks the index auth.users_email_key, which the migrations up to <init> make
@@ -158,15 +158,15 @@ describe("the migrations against the database", () => {
 
       services/auth/schema.prisma error drift-added
         auth: the database holds the type auth.mood, and no migration up to <init> makes it
-        Fix: drop it by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: drop it by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       services/auth/schema.prisma error drift-added
         auth: the database holds the function auth.one(), and no migration up to <init> makes it
-        Fix: drop it by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: drop it by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       services/auth/schema.prisma error drift-added
         auth: the database holds the policy auth.users own, and no migration up to <init> makes it
-        Fix: drop it by hand, or put it into a migration: make revision app=auth m="…" empty=1, then stamp it here: make stamp app=auth to=head
+        Fix: drop it by hand, or take it into a migration, and record that here: make revision app=auth m="…" from_db=1 stamp=1
 
       1 service, 1 migration: 7 errors, 0 warnings"
     `);
