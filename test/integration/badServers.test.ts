@@ -206,6 +206,43 @@ describe("a server that goes down", () => {
     },
   );
 
+  test("and comes up without what it had not written: nothing is said to be done that is not", async () => {
+    const server = await startThrowawayServer({ settings: { wal_writer_delay: "10s" } });
+    onTestFinished(() => server.stop("immediate"));
+    const databaseUrl = await createDatabase(server.url);
+    const workspace = makeWorkspace({
+      auth: { migrations: { [ONE]: "CREATE TABLE a ();" } },
+      billing: { migrations: { [ONE]: "CREATE TABLE a ();" } },
+    });
+    await upgradeWell({ workspace, databaseUrl });
+    workspace.writeMigration("auth", SLOW, "CREATE TABLE b ();");
+    workspace.writeMigration("billing", SLOW, "CREATE TABLE b ();\nSELECT pg_sleep(30);");
+    // Nobody gets in before the server is up again, as through a load balancer that waits.
+    const through = new URL(databaseUrl);
+    const isUp = () => withClient(databaseUrl, (client) => client.query("SELECT 1"));
+    const relay = await startRelay(Number(through.port), undefined, async () => {
+      while (!(await isUp().catch(() => undefined))) await sleep(50);
+    });
+    through.port = String(relay.port);
+    const control = await openSession(databaseUrl);
+    const running = upgrade({ workspace, databaseUrl: through.href }, "--jobs", "1");
+    process.kill(await untilSlow(control), "SIGKILL");
+    const run = await running;
+    expect((await readLedger(databaseUrl, "auth")).map(({ migration }) => migration)).toEqual([ONE]);
+    expect(run.status).toBe(1);
+    expect(run.of("auth")).toMatchObject({
+      status: "failed",
+      applied: [],
+      error: `auth: ${SLOW} had been applied when the server crashed, and it came up without that
+  Why: it had not written it to its disk yet; row and objects are as before, together
+  Fix: make upgrade-head app=auth`,
+    });
+    expect(run.of("billing").status).toBe("failed");
+    workspace.writeMigration("billing", SLOW, "CREATE TABLE b ();");
+    await upgradeWell({ workspace, databaseUrl });
+    for (const name of ["auth", "billing"]) await expectWhole({ workspace, databaseUrl }, name, [ONE, SLOW]);
+  });
+
   test("that is shutting down lets nobody in: told, and with it the cure", async () => {
     const server = await startThrowawayServer();
     onTestFinished(() => server.stop("immediate"));
@@ -388,10 +425,12 @@ describe("a login without rights", () => {
 async function startRelay(
   target: number,
   answer: (far: Socket, near: Socket) => void = (far, near) => far.pipe(near),
+  mayOpen: () => Promise<void> = async () => {},
 ): Promise<{ port: number; cut(): void }> {
   const sockets = new Set<Socket>();
   const port = await findFreePort();
-  const server = createServer((near) => {
+  const server = createServer(async (near) => {
+    await mayOpen();
     const far = connect(target, "127.0.0.1");
     for (const socket of [near, far]) {
       sockets.add(socket);

@@ -1,10 +1,12 @@
 import { SchemataError } from "../../core/errors.ts";
-import { type Client, closeConnection, connect, sqlState } from "../postgres/connect.ts";
+import { type Client, closeConnection, connect, isConnectionLost, sqlState } from "../postgres/connect.ts";
 
 /** Lends connections, at most `jobs` at once, opened when first needed. */
 export interface Connections {
   /** Runs work on a connection of its own, as soon as one is free. */
   use<T>(work: (client: Client) => Promise<T>): Promise<T>;
+  /** Whether the server ended one of them: it may have crashed, and with it commits that it had only promised to write. */
+  lost(): boolean;
   close(): Promise<void>;
 }
 
@@ -21,6 +23,7 @@ export function makeConnections(
   const broken = new WeakSet<Client>();
   let limit = Math.max(1, jobs);
   let open = 0;
+  let lost = false;
 
   const adopt = (client: Client): Client => {
     open += 1;
@@ -71,6 +74,7 @@ export function makeConnections(
         return await work(client);
       } catch (error) {
         // What failed work leaves in a session (locks, a statement's late cancellation) ends with the connection.
+        lost ||= broken.has(client) || isLoss(error);
         broken.add(client);
         await closeConnection(client);
         throw error;
@@ -78,8 +82,16 @@ export function makeConnections(
         give(client);
       }
     },
+    lost: () => lost || idle.some((client) => broken.has(client)),
     close: async () => {
       await Promise.all(idle.map(closeConnection));
     },
   };
+}
+
+/** The lost connection may be what the error was made of. */
+function isLoss(error: unknown): boolean {
+  return (
+    isConnectionLost(error) || (error instanceof Error && error.cause !== undefined && isLoss(error.cause))
+  );
 }

@@ -1,5 +1,4 @@
-import { renderContinue } from "../../core/direction.ts";
-import { fail, SchemataError } from "../../core/errors.ts";
+import { fail } from "../../core/errors.ts";
 import { NOTHING_FOUND } from "../../core/guardView.ts";
 import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
@@ -21,10 +20,10 @@ import {
   explainLoss,
 } from "../postgres/connect.ts";
 import { readServerFacts, type ServerFacts } from "../postgres/facts.ts";
-import { flushCommits } from "../postgres/flush.ts";
 import { makeWatch } from "../postgres/watch.ts";
 import { readScriptPlan } from "../script.ts";
-import { type Connections, makeConnections } from "./connections.ts";
+import { confirmOnDisk } from "./confirm.ts";
+import { makeConnections } from "./connections.ts";
 import { executePlans } from "./execute.ts";
 import { gatherFacts, settleUnfinished } from "./gather.ts";
 import type { UpgradeOptions } from "./options.ts";
@@ -113,7 +112,7 @@ export async function readServer(
 export async function runUpgrade(
   { url, client, server, citus, facts, run }: PreparedUpgrade,
   options: UpgradeOptions,
-  { signal, emit }: Pick<ApplyRun, "signal" | "emit">,
+  { signal, emit, live }: Pick<ApplyRun, "signal" | "emit" | "live">,
 ): Promise<ServiceOutcome[]> {
   const pidOf = (one: Client) =>
     server.pooled ? undefined : (one as Client & { processID?: number }).processID;
@@ -136,35 +135,12 @@ export async function runUpgrade(
       signal,
       emit,
       watch,
+      live,
     });
-    const commands = new Map(run.plans.map((plan) => [plan.service.name, renderContinue(plan)]));
-    return await confirmOnDisk(outcomes, { connections, commands });
+    return await confirmOnDisk(outcomes, { connections, plans: run.plans });
   } finally {
     await watch.close();
     await connections.close();
-  }
-}
-
-/** The same outcomes, once what was applied is on the server's disk; services that this cannot be said of have failed. */
-async function confirmOnDisk(
-  outcomes: ServiceOutcome[],
-  { connections, commands }: { connections: Connections; commands: ReadonlyMap<string, string> },
-): Promise<ServiceOutcome[]> {
-  if (!outcomes.some(({ applied }) => applied.length > 0)) return outcomes;
-  try {
-    await connections.use(flushCommits);
-    return outcomes;
-  } catch (error) {
-    return outcomes.map((outcome) => {
-      if (outcome.applied.length === 0 || outcome.failure) return outcome;
-      const failure = new SchemataError({
-        fact: `${outcome.service}: the server did not confirm that what was done is on its disk`,
-        why: error instanceof Error ? error.message : String(error),
-        fix: `${commands.get(outcome.service)} does again whatever a crash may have taken, and nothing else`,
-        cause: error,
-      });
-      return { ...outcome, status: "failed", failure };
-    });
   }
 }
 
