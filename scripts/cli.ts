@@ -150,7 +150,7 @@ function makeContext(): Context {
       draw(lines);
     },
     draw,
-    terminal: { interactive, columns: process.stderr.columns ?? 100 },
+    terminal: { interactive, columns: process.stderr.columns || 100 },
     signal: interrupt.signal,
     ask: async (question) => {
       if (!interactive) return undefined;

@@ -99,7 +99,8 @@ export async function upgradeServices(verb: UpgradeVerb, context: Context): Prom
     return reportRefusals(plans, note);
   }
   const progress = showProgress(plans, context);
-  const outcomes = await runUpgrade(prepared, verb.upgrade, { signal, emit: progress.on }).finally(
+  const live = context.terminal.interactive;
+  const outcomes = await runUpgrade(prepared, verb.upgrade, { signal, emit: progress.on, live }).finally(
     progress.end,
   );
   for (const { failure } of outcomes) if (failure) note(`\n${renderError(failure)}`);

@@ -78,7 +78,9 @@ async function carryOut(
 ): Promise<ExitStatus> {
   const { note, print, signal } = context;
   const progress = showProgress(prepared.run.plans, context);
-  const [outcome] = await runUpgrade(prepared, upgrade, { signal, emit: progress.on }).finally(progress.end);
+  const live = context.terminal.interactive;
+  const work = runUpgrade(prepared, upgrade, { signal, emit: progress.on, live });
+  const [outcome] = await work.finally(progress.end);
   if (!outcome) return EXIT.failed;
   const { applied } = prepared.plan.standing;
   const reached = applied[applied.length - outcome.applied.length - 1] ?? null;

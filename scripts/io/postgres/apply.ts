@@ -25,6 +25,12 @@ import type { Watch } from "./watch.ts";
 /** A message carries at most this many migrations and bytes: enough to save round trips, and to show progress. */
 const BATCH = { scripts: 25, bytes: 256 * 1024 };
 
+/**
+ * What the server sends back it keeps until the message is done, but for a warning, which it sends at once with all that
+ * came before: this gives rise to one.
+ */
+const HASTEN = "ROLLBACK;\n";
+
 /** What the ledger held when it was last read. */
 export interface LedgerState {
   exists: boolean;
@@ -58,6 +64,8 @@ export interface ApplyRun {
   emit(event: ApplyEvent): void;
   /** Watches a running transaction for whom it waits for. */
   watch: Watch;
+  /** Somebody looks on, and wants to hear of each migration as soon as it is done. */
+  live?: boolean | undefined;
 }
 
 /** One message, and for each script in it the text and how many statements of ours precede the script's first. */
@@ -91,7 +99,7 @@ export async function applyMigrations(client: Client, job: ApplyJob, run: ApplyR
       if (changed && scripts[0] === first && isSameLedger(before, ledger)) throw changed;
       continue;
     }
-    const batch = makeBatch(await readScripts(job, scripts, limit), { job, ledger });
+    const batch = makeBatch(await readScripts(job, scripts, limit), { job, ledger, live: run.live });
     const { error, progress } = await sendBatch(client, batch, { job, run });
     const refused = isTurnRefused(error, progress);
     if (!refused || progress.transactions > 0) queue.came();
@@ -190,7 +198,7 @@ async function readScripts(
 
 function makeBatch(
   scripts: readonly { script: PendingScript; sql: string }[],
-  { job, ledger }: { job: ApplyJob; ledger: LedgerState },
+  { job, ledger, live = false }: { job: ApplyJob; ledger: LedgerState; live?: boolean | undefined },
 ): Batch {
   const batch: Batch = { scripts: scripts.map(({ script }) => script), sql: "", texts: [] };
   const parts: string[] = [];
@@ -216,8 +224,9 @@ function makeBatch(
       scriptStart: length + text.scriptStart,
       statementsBefore: text.statementsBefore,
     });
-    parts.push(text.sql);
-    length += text.sql.length;
+    const whole = live ? text.sql + HASTEN : text.sql;
+    parts.push(whole);
+    length += whole.length;
   }
   // Settings such as client_encoding govern how the next message is read, before any statement of it can reset them.
   batch.sql = parts.join("") + LEAVE_SESSION;
@@ -246,6 +255,8 @@ async function sendBatch(
   try {
     const send = job.rules.citus ? sendApart : sendScript;
     await send(client, batch.sql, (tag) => {
+      // No transaction of ours begins so: it only made the server speak.
+      if (tag === "ROLLBACK" && progress.statements === 0) return;
       progress.statements += 1;
       if (tag !== "COMMIT") return;
       const migration = batch.scripts[progress.transactions]?.migration.name ?? "";
