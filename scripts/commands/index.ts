@@ -15,6 +15,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   stamp: () => import("./stamp.ts"),
   rebase: () => import("./rebase.ts"),
   squash: () => import("./squash.ts"),
+  transfer: () => import("./transfer.ts"),
   sql: () => import("./sql.ts"),
   show: () => import("./show.ts"),
   heads: () => import("./heads.ts"),

@@ -6,6 +6,7 @@ import { appRole, ownerRole } from "./roles.ts";
 import type { Service } from "./service.ts";
 import { quoteIdent } from "./sql.ts";
 import { resolveMigration, type Target } from "./target.ts";
+import type { Transfer } from "./transfer/transfer.ts";
 
 /**
  * Whether migrations can act as the service's owner role. `absent`: the role does not own the schema here, or neither
@@ -41,6 +42,10 @@ export interface PendingScript {
    * way, and how many live ones these are.
    */
   recognises?: { names: readonly string[]; rows: number };
+  /** Set where it moves a table from one service to another, on the way back too. */
+  transfer?: Transfer;
+  /** It runs with the rights of both services' owners, as a transfer has to. */
+  lends?: boolean;
   /** Set on the way down: how many live rows of the ledger it rolls back. `migration.file` is down.sql then. */
   undoes?: number;
 }

@@ -37,6 +37,8 @@ export interface ScriptToApply {
   previous: string | undefined;
   /** How many live rows the ledger must hold just before. */
   expectedRows: number;
+  /** The script runs as the login, which has the rights of every owner role, instead of as one of them. */
+  lends?: boolean | undefined;
 }
 
 /** A message that carries one or more whole transactions, and where each script lies in it. */
@@ -154,6 +156,7 @@ export function renderTransaction(
     ...renderForgetting(script.sql),
     ...(options.createLedger ? renderCreateLedger(rules) : []),
     renderLedgerCheck(script, rules.schema),
+    ...(script.lends && rules.role !== undefined ? ["SET LOCAL ROLE NONE"] : []),
   ];
   const head = `${before.join(";\n")};\n`;
   const after = [

@@ -17,9 +17,9 @@ export function renderUpgradeStep(
   const expectedRows = plan.pending
     .slice(0, index)
     .reduce((rows, earlier) => rows + rowsChanged(earlier), plan.ledgerRows);
-  const { recognises } = pending;
+  const { recognises, lends } = pending;
   const direction = directionOf([pending]);
-  const step = { name, checksum, direction, previous: before, expectedRows, recognises };
+  const step = { name, checksum, direction, previous: before, expectedRows, recognises, lends };
   const options = { durable: true, createLedger: plan.createLedger && index === 0 };
   const sql =
     script.mode === "atomic"

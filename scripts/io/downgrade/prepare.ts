@@ -13,8 +13,10 @@ import { compareHistory } from "../../core/history.ts";
 import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
 import { namesOf, parseReplaces } from "../../core/replaces.ts";
 import type { Service } from "../../core/service.ts";
+import { lendRights } from "../../core/transfer/lend.ts";
 import { type Client, closeConnection, connect, explainLoss } from "../postgres/connect.ts";
 import { readDependents } from "../postgres/dependents.ts";
+import { readTexts } from "../transfer/halves.ts";
 import { gatherFacts, settleUnfinished } from "../upgrade/gather.ts";
 import { type PreparedUpgrade, readServer } from "../upgrade/upgrade.ts";
 import { readScript } from "../workspace.ts";
@@ -81,8 +83,9 @@ async function decide(
   const broken = await refuseBroken(client, { service, steps: read.steps, others });
   if (broken) return refused(broken);
   const scripts = read.steps.map(({ script }) => script);
+  const plan = planDowngrade(facts, selection, { scripts, warnings });
   return {
-    plan: planDowngrade(facts, selection, { scripts, warnings }),
+    plan: lendRights(plan, (schema) => readTexts(schema, others)),
     undo: read.steps.map(({ view }) => view),
   };
 }

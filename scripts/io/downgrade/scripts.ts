@@ -8,6 +8,7 @@ import type { PendingScript, ServiceFacts } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
 import { parseSql } from "../parser.ts";
 import { readScriptPlan } from "../script.ts";
+import { requireReturn } from "../transfer/halves.ts";
 import { findDown, readScript } from "../workspace.ts";
 
 /** A down script with what is to be known of it before it runs. */
@@ -41,7 +42,8 @@ export async function readUndoSteps(
       const known = findDrops(statements).length;
       statements.push(...(parsed.ok ? parsed.statements : []));
       const drops = findDrops(statements).slice(known);
-      const script = { migration: down, mode: plan.mode, size: sql.length, dependsOn: [], undoes };
+      const moves = requireReturn(service, { up, down, sql });
+      const script = { migration: down, mode: plan.mode, size: sql.length, dependsOn: [], undoes, ...moves };
       const proven = isProven(readScript(service, down), readScript(service, up));
       const view = { migration: up.name, mode: plan.mode, proven, losses: describeLosses(sql, drops) };
       steps.push({ script, view, drops });

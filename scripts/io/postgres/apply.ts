@@ -211,6 +211,7 @@ function makeBatch(
       {
         ...{ name, direction: directionOf([script]), checksum, sql, previous, expectedRows },
         recognises: script.recognises,
+        lends: script.lends,
       },
       job.rules,
       {

@@ -59,7 +59,8 @@ export function writeMigration({ root, service, slug, render }: MigrationFiles):
   }
 }
 
-function chooseName(service: Service, slug: string): string {
+/** The name of a service's next migration. */
+export function chooseName(service: Service, slug: string): string {
   const names = readMigrations(service).map(({ name }) => name);
   return (
     nextMigrationName(slug, { now: new Date(), names }) ??

@@ -4,6 +4,7 @@ import { requireSound, type Service } from "../../core/service.ts";
 import { isBeginning } from "../../core/shadow.ts";
 import { type Client, connect } from "../postgres/connect.ts";
 import { makeWatch } from "../postgres/watch.ts";
+import { addPartners, cutTorn, findTorn } from "../transfer/replay.ts";
 import { makeConnections } from "../upgrade/connections.ts";
 import { executePlans } from "../upgrade/execute.ts";
 import { gatherFacts } from "../upgrade/gather.ts";
@@ -69,11 +70,13 @@ async function takeTurn({ client }: ShadowPlace, request: ReplayRequest): Promis
     await holdSchemas(client, holds, { note });
     const facts = await readFacts(client, [...involved], request);
     const stale = facts.filter((one) => !isBeginning(one) || isDropped(one)).map(schemaOf);
-    const dropped = await readDependents(client, stale);
-    const behind = facts
-      // What is dropped will be replayed from its first migration.
-      .map((one) => (dropped.has(schemaOf(one)) ? { ...one, ...EMPTY } : one))
-      .filter(({ migrations, ledger }) => ledger.length < migrations.length);
+    let dropped = await readDropped(client, stale, services);
+    let behind = listBehind(facts, dropped);
+    const torn = findTorn(behind, facts);
+    if (torn.size > 0) {
+      dropped = await readDropped(client, [...stale, ...torn], services);
+      behind = listBehind(facts, dropped);
+    }
     const wanted = [...dropped, ...behind.map(schemaOf)];
     const more = await findDependencies(behind, services);
     if (wanted.every((schema) => changed.has(schema)) && more.every((service) => involved.has(service))) {
@@ -84,6 +87,27 @@ async function takeTurn({ client }: ShadowPlace, request: ReplayRequest): Promis
     for (const schema of wanted) changed.add(schema);
     for (const service of more) involved.add(service);
   }
+}
+
+/** What has to go for some schemas to be made anew. */
+async function readDropped(
+  client: Client,
+  stale: readonly string[],
+  services: readonly Service[],
+): Promise<Set<string>> {
+  let found = new Set(stale);
+  for (let size = -1; size < found.size && found.size > 0; ) {
+    size = found.size;
+    found = addPartners(await readDependents(client, found), services);
+  }
+  return found;
+}
+
+/** The services that are not at head; what is dropped will be replayed from its first migration. */
+function listBehind(facts: readonly ServiceFacts[], dropped: ReadonlySet<string>): ServiceFacts[] {
+  return facts
+    .map((one) => (dropped.has(schemaOf(one)) ? { ...one, ...EMPTY } : one))
+    .filter(({ migrations, ledger }) => ledger.length < migrations.length);
 }
 
 function schemaOf({ service }: ServiceFacts): string {
@@ -121,7 +145,7 @@ async function readFacts(
   { upTo, without }: ReplayRequest,
 ): Promise<ServiceFacts[]> {
   const facts = await gatherFacts(client, services.map(requireSound));
-  return facts.map((one) => {
+  const chosen = facts.map((one) => {
     if (one.problem) throw new SchemataError(one.problem);
     const last = upTo?.get(one.service.name);
     const end = last === undefined ? undefined : one.migrations.findIndex(({ name }) => name === last) + 1;
@@ -129,6 +153,7 @@ async function readFacts(
     const migrations = one.migrations.slice(0, end).filter(({ name }) => !absent.includes(name));
     return { ...one, migrations };
   });
+  return upTo || without ? cutTorn(chosen) : chosen;
 }
 
 async function replay(

@@ -13,7 +13,9 @@ import {
 import { namesOf, parseReplaces } from "../../core/replaces.ts";
 import { type DependencyState, findCircle, refuseDependencies } from "../../core/schedule.ts";
 import type { Target } from "../../core/target.ts";
+import { lendRights } from "../../core/transfer/lend.ts";
 import { readScriptPlan } from "../script.ts";
+import { readTexts, requireTransfer } from "../transfer/halves.ts";
 
 /** The plans of a run, and what is known of any migration that they depend on. */
 export interface RunPlan {
@@ -50,7 +52,9 @@ export function namedDependencies(plans: readonly ServicePlan[]): Set<string> {
  */
 export function joinPlans(planned: readonly ServicePlan[], known: readonly ServiceFacts[]): RunPlan {
   const stateOf = makeStateOf(planned, known);
-  const plans = followSquashes(planned, known, stateOf);
+  const plans = followSquashes(planned, known, stateOf).map((plan) =>
+    lendRights(plan, (schema) => readTexts(schema, known)),
+  );
   const refused = plans.map((plan) => withRefusal(plan, plan.refusal ?? refuseDependencies(plan, stateOf)));
   const circle = findCircle(refused);
   if (!circle) return { plans: refused, stateOf };
@@ -84,7 +88,15 @@ async function planOne(facts: ServiceFacts, selection: Selection, onScript: OnSc
       }
       const { sql, plan } = await readScriptPlan(facts.service, migration);
       onScript(facts, migration, sql);
-      scripts.push({ migration, mode: plan.mode, size: sql.length, dependsOn: parseDependsOn(sql) });
+      const { transfer } = requireTransfer(facts.service, migration, sql);
+      const dependsOn = parseDependsOn(sql);
+      scripts.push({
+        migration,
+        mode: plan.mode,
+        size: sql.length,
+        dependsOn,
+        ...(transfer && { transfer }),
+      });
     }
   } catch (error) {
     if (!(error instanceof SchemataError)) throw error;
