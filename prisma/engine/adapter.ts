@@ -23,6 +23,8 @@ export interface AdapterOptions {
   /** Leave out the advisory lock, as PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK asks. */
   withoutLock?: boolean;
   visibility: Visibility;
+  /** Whether a script is to run with the rights of the login, and so of several owner roles. Default: none is. */
+  lends?: ((script: string) => Promise<boolean>) | undefined;
   /** Answers of the catalog kept from one query to the next; whoever passes it knows that nothing changes meanwhile. */
   memory?: Map<string, SqlResultSet>;
   dispose(): Promise<void>;
@@ -97,6 +99,7 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
     executeScript: (script) =>
       guard(async () => {
         memory?.clear();
+        if (await options.lends?.(script)) await client.query("RESET ROLE");
         await runScript(client, script, target.schema);
       }, script),
     startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),

@@ -29,6 +29,7 @@ export interface LiveConnectionsOptions {
   url: string;
   shadowDatabaseUrl?: string | undefined;
   withoutLock?: boolean;
+  lends?: AdapterOptions["lends"];
 }
 
 /** Connections for the whole of the engine: a live database, and shadow databases as it asks for them. */
@@ -36,11 +37,12 @@ export function liveConnections({
   url,
   shadowDatabaseUrl,
   withoutLock = false,
+  lends,
 }: LiveConnectionsOptions): Connections {
   const target = parseTarget(url);
   const visibility = seeOnly(target.schema);
   return track(visibility, target, (keep) => ({
-    connect: () => keep(() => openLive({ target, visibility, withoutLock })),
+    connect: () => keep(() => openLive({ target, visibility, withoutLock, lends })),
     connectToShadowDb: () => keep(() => openShadow({ target, visibility, shadowDatabaseUrl })),
   }));
 }

@@ -1,11 +1,13 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type {
   ConstructorOptions,
   DiagnoseMigrationHistoryInput,
   SchemaEngine,
 } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import { parseMark } from "../../scripts/core/transfer/transfer.ts";
 import { type Connections, liveConnections, offlineConnections } from "./connections.ts";
 import { runDatabaseCommand } from "./databaseCommand.ts";
 import type { UserFacingError } from "./databaseErrors.ts";
@@ -116,7 +118,7 @@ function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
   const shown = new Set(datamodels.map(([, content]) => content));
   let open = false;
   const make = (kind: "live" | "offline") => {
-    const connections = kind === "live" ? connectLive(datasource) : offlineConnections();
+    const connections = kind === "live" ? connectLive(datasource, datamodels[0]?.[0]) : offlineConnections();
     connections.show([...shown]);
     const engine = newEngine(datamodels, connections);
     engine.then(
@@ -158,11 +160,16 @@ async function newEngine(
   );
 }
 
-function connectLive({ url, shadowDatabaseUrl }: Datasource): Connections {
+function connectLive({ url, shadowDatabaseUrl }: Datasource, schemaFile?: string): Connections {
   if (url === undefined || url === "")
     throw new Error("The datasource has no URL: prisma.config.ts must give one");
   const withoutLock = /^(1|true)$/i.test(process.env.PRISMA_SCHEMA_DISABLE_ADVISORY_LOCK ?? "");
-  return liveConnections({ url, shadowDatabaseUrl: shadowDatabaseUrl || undefined, withoutLock });
+  const lends = async (script: string) => {
+    if (schemaFile === undefined || !parseMark(script)) return false;
+    const { isAgreed } = await import("../../scripts/io/transfer/agreed.ts");
+    return isAgreed(dirname(resolve(schemaFile)), script);
+  };
+  return liveConnections({ url, shadowDatabaseUrl: shadowDatabaseUrl || undefined, withoutLock, lends });
 }
 
 /** Schema files can be compared with each other, and with nothing, wherever the database is. */

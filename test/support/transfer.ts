@@ -104,7 +104,7 @@ export const FIRST = { auth: "20250101000000_init", billing: "20250101000001_ini
 
 /** Two services; the table auth.profile has an enum, a sequence, defaults, comments and foreign keys in both directions. */
 export function makeTransferWorkspace(): TestWorkspace {
-  return makeWorkspace({
+  const workspace = makeWorkspace({
     auth: { models: AUTH, migrations: { [FIRST.auth]: INIT } },
     billing: {
       models: BILLING,
@@ -114,6 +114,10 @@ export function makeTransferWorkspace(): TestWorkspace {
       },
     },
   });
+  const down = (service: keyof typeof FIRST) => `services/${service}/migrations/${FIRST[service]}/down.sql`;
+  workspace.write(down("auth"), 'DROP TABLE "badge", "profile", "users";\nDROP TYPE "kind";\n');
+  workspace.write(down("billing"), 'DROP TABLE "invoice";\n');
+  return workspace;
 }
 
 export const ROWS = `INSERT INTO auth.users (email) VALUES ('a'), ('b');

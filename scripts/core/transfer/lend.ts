@@ -62,7 +62,8 @@ export function lendRights(plan: ServicePlan, readTexts: ReadTexts): ServicePlan
   return { ...plan, pending };
 }
 
-function agrees(texts: readonly { sql: string }[], transfer: Transfer, arrival: string): boolean {
+/** Whether a history lets go of what the migration `arrival`, as `service/migration`, moves out of its schema. */
+export function agrees(texts: readonly { sql: string }[], transfer: Transfer, arrival: string): boolean {
   return texts.some(({ sql }) => {
     const mark = parseMark(sql);
     return (

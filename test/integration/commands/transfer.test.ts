@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import { isProven } from "../../../scripts/core/downFile.ts";
@@ -126,6 +126,8 @@ test("leads to the same from empty: by ours, with and without roles, and by stoc
   expect(await state(theirs)).toEqual(plain);
   expect((await runOn(bench, ["provision"])).status).toBe(0);
   for (const service of SCHEMAS) await deployWithPrisma({ ...bench, service });
+  // Stock Prisma leaves its ledgers open to the services' programs; this closes them.
+  expect((await runOn(bench, ["provision"])).status).toBe(0);
   const withRoles = await freshDatabase();
   expect((await runOn(at(withRoles), ["provision"])).status).toBe(0);
   await upgradeWell(at(withRoles), "--require-roles");
@@ -136,4 +138,61 @@ test("leads to the same from empty: by ours, with and without roles, and by stoc
     const { status: code, stdout, stderr } = await runOn(at(url), ["check"]);
     expect([code, stdout], stderr).toEqual([0, expect.stringContaining("no findings")]);
   }
+});
+
+describe("a forged half of a transfer", () => {
+  const migration = (service: string, name: string, file = "migration.sql") =>
+    join(bench.workspace.root, "services", service, "migrations", name, file);
+
+  test("gets no rights: more than a transfer's text, another's name, or without consent", {
+    timeout: 120_000,
+  }, async () => {
+    await provisioned();
+    const { to, from } = await transfer(bench, "auth.profile", "billing");
+    const before = await state();
+    const file = migration("billing", to.migration);
+    const text = readFileSync(file, "utf8");
+    const forgeries: [string, string][] = [
+      [`${text}DROP TABLE auth.users;\n`, "is not what schemata transfer writes"],
+      [
+        text.replace("\n\n-- Whoever", "\n--\rDROP TABLE auth.users;\n-- Whoever"),
+        "is not what schemata transfer writes",
+      ],
+      [text.replace('"table":"profile"', '"table":"users"'), "is not what schemata transfer writes"],
+      [
+        text.replace(/"table":"profile"[^}]*/, "").replace("{}", "nonsense"),
+        "is not what schemata transfer writes",
+      ],
+      [
+        text
+          .replaceAll(/"profile"/g, '"badge"')
+          .replace(/,"types":.*}/, "}")
+          .replaceAll(/^.*(?:"kind"|STATISTICS).*\n/gm, ""),
+        "no migration there agrees",
+      ],
+      [text.replace(/^-- transfers: .*\n/m, ""), "permission denied"],
+    ];
+    for (const [forged, message] of forgeries) {
+      writeFileSync(file, forged);
+      const attempt = await upgrade(bench, "--app", "billing");
+      expect([attempt.status, JSON.stringify(attempt.of("billing"))]).toEqual([
+        1,
+        expect.stringContaining(message),
+      ]);
+      const theirs = await runPrisma(["migrate", "deploy"], { ...bench, service: "billing" });
+      expect(theirs.output).toMatch(/permission denied|syntax error/);
+      await run("DELETE FROM billing._prisma_migrations WHERE finished_at IS NULL");
+      expect(await state()).toEqual(before);
+    }
+    writeFileSync(file, text.replaceAll("\n", "\r\n"));
+    const consent = migration("auth", from.migration);
+    const agreed = readFileSync(consent, "utf8");
+    writeFileSync(consent, agreed.replace(to.migration, FIRST.billing));
+    expect(JSON.stringify((await upgrade(bench, "--app", "billing")).of("billing"))).toContain(
+      "no migration there agrees",
+    );
+    writeFileSync(consent, agreed);
+    await upgradeWell(bench);
+    expect(Object.keys((await state()).rows)).toContain("billing.profile");
+  });
 });
