@@ -214,6 +214,10 @@ const TRIALS: Record<string, Trial> = {
       rmSync(join(copy.root, "services/crm"), { recursive: true });
     },
   },
+  "make transfer table=auth.sessions to=billing dry_run=1": {
+    before: () => copy.run("make upgrade-head"),
+    check: prints('ALTER TABLE "auth"."sessions" SET SCHEMA "billing";'),
+  },
   "make squash app=auth dry_run=1": { check: prints('CREATE TABLE "users"') },
   "make current json=1": { check: json({ services: [{ service: "auth" }, { service: "billing" }] }) },
   "node dist/cli.js current --json": { check: json({ services: [{ service: "auth", schema: "auth" }, {}] }) },
