@@ -1,5 +1,6 @@
 import { locate } from "../locate.ts";
 import type { SqlParser } from "../parse.ts";
+import { isTransferToTheLetter } from "../transfer/lend.ts";
 import { UNSAFE_RULES } from "../unsafe/rules.ts";
 import { ALLOW_RULE, type DeclaredException, parseExceptions } from "./exceptions.ts";
 import type { Exception, Finding, Ownership, Severity } from "./finding.ts";
@@ -44,6 +45,7 @@ export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, 
     ...found.filter(({ rule }) => !allowed.has(rule)),
     ...declared.problems.map((problem) => ({ severity: "error" as const, ...problem, rule: ALLOW_RULE })),
     ...unused.map(unusedProblem),
+    ...judgeTransfer(sql, ownership),
   ];
   const findings = kept
     .sort((a, b) => a.offset - b.offset || (a.rule < b.rule ? -1 : 1))
@@ -55,6 +57,19 @@ export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, 
     return { rule, reason, service: ownership.service, file, line: locate(sql, offset).line, passed };
   });
   return { findings: withoutRepeats(findings), exceptions };
+}
+
+/** The name under which it is reported that a script only says to be half of a transfer; it cannot be allowed. */
+const TRANSFER_RULE = "transfer";
+
+function judgeTransfer(
+  sql: string,
+  { schema }: Ownership,
+): (Problem & { rule: string; severity: Severity })[] {
+  if (isTransferToTheLetter(sql, schema)) return [];
+  const message = "it says that it moves a table between services, and is not what schemata transfer writes";
+  const fix = "take it back to what was written, and put other statements into a migration of their own";
+  return [{ rule: TRANSFER_RULE, severity: "error", offset: sql.indexOf("-- transfer"), message, fix }];
 }
 
 function unusedProblem({ rule, offset }: DeclaredException): Problem & { rule: string; severity: Severity } {

@@ -18,7 +18,7 @@ const SUSPECT_WORDS = /^(?:OWNER|SCHEMA|TABLESPACE)$/;
  * ones count too; `U&` could spell any of them.
  */
 const SUSPECT_TEXT =
-  /_prisma_migrations|schemata:|\bpg_|\breg(?:class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)\b|to_reg|set_config|(?:next|curr|set)val\b|dblink|_to_xml|\bts_(?:stat|rewrite|headline|lexize|debug)|_tsvector|_tsquery|crosstab|\bbrin_|\bgin_|row_security|\blo_|\blo(?:read|write)\b|\blocreat|u&/i;
+  /_prisma_migrations|schemata:|-- transfer|\bpg_|\breg(?:class|collation|config|dictionary|namespace|oper|operator|proc|procedure|role|type)\b|to_reg|set_config|(?:next|curr|set)val\b|dblink|_to_xml|\bts_(?:stat|rewrite|headline|lexize|debug)|_tsvector|_tsquery|crosstab|\bbrin_|\bgin_|row_security|\blo_|\blo(?:read|write)\b|\blocreat|u&/i;
 
 /**
  * Whether the guard may find anything in a script, told without a parser: `false` is certain. Plain statements

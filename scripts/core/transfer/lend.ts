@@ -17,13 +17,20 @@ interface Script {
 
 /** What a script moves, where it is a transfer's to the letter; one that only says so is a problem. */
 export function readTransfer(script: Script): { transfer?: Transfer } | { problem: Failure } {
+  if (!isTransferToTheLetter(script.sql, script.schema)) return { problem: notToTheLetter(script) };
   const mark = parseMark(script.sql);
-  if (!mark) return {};
+  return mark?.half === "arrival" && mark.transfer ? { transfer: mark.transfer } : {};
+}
+
+/** Whether a script of a schema's history that says to be half of a transfer is one; so is every other that does not. */
+export function isTransferToTheLetter(sql: string, schema: string): boolean {
+  const mark = parseMark(sql);
+  if (!mark) return true;
   const { half, transfer } = mark;
-  if (half === "arrival" && transfer?.to === script.schema && isMove(script.sql, transfer))
-    return { transfer };
-  if (half === "departure" && transfer?.from === script.schema && isLeave(script.sql, transfer)) return {};
-  return { problem: notToTheLetter(script) };
+  if (!transfer) return false;
+  return half === "arrival"
+    ? transfer.to === schema && isMove(sql, transfer)
+    : transfer.from === schema && isLeave(sql, transfer);
 }
 
 /** The same for the way back, by the migration that it undoes. */

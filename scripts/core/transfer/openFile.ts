@@ -75,7 +75,7 @@ export function openFile(file: SchemaFile): OpenFile {
   return { file, blocks, finish };
 }
 
-export function renderBlock({ head, parts, tail }: OpenBlock): string {
+function renderBlock({ head, parts, tail }: OpenBlock): string {
   return head + parts.map((part) => part.text).join("") + tail;
 }
 

@@ -15,7 +15,7 @@ export interface Transfer {
 export type Half = "arrival" | "departure";
 
 const MARK: Readonly<Record<Half, string>> = { arrival: "transfers", departure: "transferred" };
-const LINE = /^-- (transfers|transferred): (.*)$/;
+const LINE = /^-- (transfers|transferred): (.*)$/s;
 
 /** The line in the head of a migration by which it is known as half of a transfer; stock Prisma takes it for a comment. */
 export function renderMark(half: Half, { table, from, to, types, statistics }: Transfer): string {

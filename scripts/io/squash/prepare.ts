@@ -13,6 +13,7 @@ import {
   type SquashHead,
 } from "../../core/squash.ts";
 import { parseTarget, resolveMigration } from "../../core/target.ts";
+import { parseMark } from "../../core/transfer/transfer.ts";
 import { withConnection } from "../postgres/connect.ts";
 import { ensureServer } from "../server/server.ts";
 import type { ShadowSurroundings } from "../shadow/place.ts";
@@ -51,6 +52,7 @@ export async function prepareSquash(request: SquashRequest): Promise<PreparedSqu
   const replaced = prefix.map(({ name }) => name);
   await requireNotMidway(request, replaced);
   const sources = prefix.map((migration) => ({ ...migration, text: readScript(service, migration) }));
+  requireNoTransfer(service, sources);
   const head = planHead(sources);
   requireNoCircle(service, sources, services);
   const slug = renderSlug(message ?? "squashed");
@@ -115,6 +117,20 @@ async function readFacts({
     note(`Warning: no ledger was asked what is applied: ${renderError(error).split("\n")[0]}`);
     return undefined;
   }
+}
+
+/** Rights are lent to that one script alone, and by the name of its migration. */
+function requireNoTransfer({ name: service }: Service, sources: readonly Source[]): void {
+  const at = sources.findIndex(({ text }) => parseMark(text) !== undefined);
+  if (at === -1) return;
+  fail({
+    fact: `${service}: ${sources[at]?.name} is half of a transfer between services, and cannot become part of another migration`,
+    why: "it runs with the rights of both services, so nothing else may be in it",
+    fix:
+      at > 1
+        ? `squash what comes before: schemata squash --app ${service} --to ${sources[at - 1]?.name}`
+        : "leave them as they are",
+  });
 }
 
 function requireNoCircle(service: Service, sources: readonly Source[], services: readonly Service[]): void {
