@@ -271,6 +271,66 @@ describe("in the README's order", () => {
   }
 });
 
+describe("the table of other tools' commands", () => {
+  const rows = README.slice(README.indexOf("| Alembic |"), README.indexOf("# Settings"))
+    .split("\n")
+    .filter((line) => line.startsWith("| "))
+    .slice(2)
+    .map((line) => line.split("|").slice(1, -1));
+  const words = (column: number) => rows.flatMap((row) => row[column]?.match(/(?<=`)[^`]+(?=`)/g) ?? []);
+
+  test.each([
+    [
+      "Alembic's",
+      0,
+      "init revision upgrade downgrade current history heads branches show stamp merge edit ensure_version check list_templates",
+    ],
+    [
+      "Django's",
+      1,
+      "migrate makemigrations showmigrations sqlmigrate squashmigrations optimizemigration inspectdb",
+    ],
+    [
+      "Prisma's",
+      2,
+      "init validate format generate studio db_pull db_push db_execute db_seed migrate_dev migrate_deploy migrate_reset migrate_status migrate_resolve migrate_diff",
+    ],
+  ])("has %s commands, all of them", (_, column, commands) => {
+    const told = words(column).join("\n");
+    const missing = commands.split(" ").filter((command) => {
+      return !new RegExp(`^${command.replace("_", "[_ ]")}\\b`, "m").test(told);
+    });
+    expect(missing).toEqual([]);
+  });
+
+  /** The command with these names given that the README itself shows, and has been run above. */
+  const shown = (target: string, names: readonly string[]) =>
+    COMMANDS.find(
+      (command) => command.split(" ")[1] === target && names.every((name) => command.includes(` ${name}=`)),
+    );
+
+  const answers = [...new Set(words(3).filter((text) => text.startsWith("make ")))];
+  test.each(answers.filter((answer) => !answer.includes("args=")))("%s is run above", (answer) => {
+    const [, target = "", ...names] = answer
+      .replaceAll(/\[.*?\]/g, "")
+      .trim()
+      .split(" ");
+    expect(
+      shown(
+        target,
+        names.map((name) => name.replace(/=.*/, "")),
+      ),
+    ).toBeDefined();
+  });
+
+  test.each(answers.filter((answer) => answer.includes("args=")))("%s", async (answer) => {
+    writeFileSync(join(copy.root, "one.sql"), "SELECT 1;\n");
+    const command = answer.replace("app=", "app=auth").replace("execute", "execute --file ../../one.sql");
+    const { status, stdout, stderr } = await copy.run(command);
+    expect(status, stdout + stderr).toBe(0);
+  });
+});
+
 test("nothing of it installed anything, or changed a file that the user did not", async () => {
   expect((await copy.run("make -q build")).status).toBe(0);
 });
