@@ -17,7 +17,7 @@ SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
 # neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
 OPTIONS := app m to on back range migration db yes empty rename dry_run sql json exit_code strict jobs \
 	with_dependencies offline format message check edited as_owner indicate_current require_roles \
-	lock_wait lock_timeout retries port browser write schema incomplete unsafe rows from_db stamp table
+	lock_wait lock_timeout retries port browser write schema incomplete unsafe rows from_db stamp table citus
 SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 $(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))

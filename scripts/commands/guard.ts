@@ -2,6 +2,7 @@ import { defineCommand } from "../command.ts";
 import { EXIT } from "../core/errors.ts";
 import { renderGuardReport, renderUnlooked } from "../core/guardView.ts";
 import { chooseServices } from "../core/service.ts";
+import { lintServicesForCitus } from "../io/citusLint.ts";
 import { guardServices } from "../io/guard.ts";
 import { readServices } from "../io/workspace.ts";
 import { appsOption, jsonOption } from "../options.ts";
@@ -14,18 +15,23 @@ export default defineCommand({
     ["$0 guard --strict --json", "all services, for CI: exits 3 on warnings too"],
   ],
   options: (yargs) =>
-    unsafeOptions(jsonOption(appsOption(yargs)), "off").option("strict", {
-      type: "boolean",
-      default: false,
-      describe: "Exit 3 on warnings too",
-    }),
-  async run({ app, json, strict, unsafe, rows }, { settings, note, print }) {
+    unsafeOptions(jsonOption(appsOption(yargs)), "off")
+      .option("strict", {
+        type: "boolean",
+        default: false,
+        describe: "Exit 3 on warnings too",
+      })
+      .option("citus", {
+        type: "boolean",
+        default: false,
+        describe: "Also report what a Citus cluster refuses, though the shadow database does not",
+      }),
+  async run({ app, json, strict, unsafe, rows, citus }, { settings, note, print }) {
     const services = readServices(settings.root);
-    const { report, problem } = await guardServices(chooseServices(services, app), services, {
-      unsafe,
-      rows,
-    });
+    const chosen = chooseServices(services, app);
+    const { report, problem } = await guardServices(chosen, services, { unsafe, rows });
     if (problem) note(renderUnlooked(problem));
+    if (citus) report.findings.push(...(await lintServicesForCitus(chosen, services)));
     print(json ? JSON.stringify(report) : renderGuardReport(report));
     const counts = report.findings.some(({ severity }) => strict || severity === "error");
     return counts ? EXIT.findings : EXIT.done;

@@ -1,4 +1,4 @@
-import { CITUS_PROPAGATION } from "./citus.ts";
+import { CITUS_PROPAGATION } from "./citus/session.ts";
 import type { Direction } from "./direction.ts";
 import { ledgerName } from "./ledger.ts";
 import { appRole } from "./roles.ts";

@@ -90,6 +90,21 @@ describe("on the coordinator of a Citus cluster", () => {
     expect(await ask("SELECT tablename FROM pg_tables WHERE schemaname = 'billing'")).toEqual([]);
   });
 
+  it("warns, before it begins, of what the cluster refuses though the shadow database does not", async () => {
+    const { url } = await makeCoordinator();
+    const workspace = makeWorkspace({
+      auth: {
+        migrations: {
+          "1_init": "CREATE TABLE t (id int);\nCREATE TRIGGER x BEFORE UPDATE ON t EXECUTE FUNCTION f();",
+        },
+      },
+    });
+    const run = await runCli(["upgrade-head", "--dry-run"], { root: workspace.root, databaseUrl: url });
+    expect(run.stderr).toContain(
+      "Warning: auth: services/auth/migrations/1_init/migration.sql:2:1: Citus refuses a trigger; ",
+    );
+  });
+
   it("refuses a worker", async () => {
     const { url, ask } = await makeCoordinator();
     await ask("UPDATE pg_catalog.pg_dist_local_group SET groupid = 2");

@@ -1,5 +1,5 @@
 import { DatabaseError } from "pg";
-import { stripShardSuffix } from "../../core/citus.ts";
+import { stripShardSuffix } from "../../core/citus/session.ts";
 import type { Direction } from "../../core/direction.ts";
 import { SchemataError } from "../../core/errors.ts";
 import type { Migration } from "../../core/history.ts";

@@ -7,6 +7,7 @@ import { type Client, isConnectionLost, sqlState } from "./connect.ts";
 import { readHolders } from "./holders.ts";
 import { isLedgerChanged } from "./ledger.ts";
 import { rollBack } from "./send.ts";
+import { sendApart } from "./sendApart.ts";
 import { explainTurn } from "./turn.ts";
 
 /** What a ledger held when its change was decided, and how to get there. */
@@ -28,7 +29,10 @@ export async function writeLedger(
   { service, rules, ledger, createLedger, command, explain }: LedgerWrite,
 ): Promise<void> {
   try {
-    await client.query(renderLedgerTransaction(statements, { rules, ledger, createLedger }));
+    const transaction = renderLedgerTransaction(statements, { rules, ledger, createLedger });
+    // A repair's way back holds a script.
+    if (rules.citus) await sendApart(client, transaction, () => {});
+    else await client.query(transaction);
   } catch (error) {
     await rollBack(client);
     if (sqlState(error) === "55P03") {

@@ -88,12 +88,30 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const database = { client, version: server.version };
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
     const judged = found ?? { report: NOTHING_FOUND };
-    const run = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
+    const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
+    const run = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
     return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run, judged };
   } catch (error) {
     await closeConnection(client);
     throw explainLoss(request.url, error);
   }
+}
+
+/** The plans, with a warning of each statement that the cluster is known to refuse: the shadow database did not tell. */
+async function warnForCitus(run: RunPlan, all: readonly Service[]): Promise<RunPlan> {
+  const { lintForCitus } = await import("../citusLint.ts");
+  const plans: ServicePlan[] = [];
+  for (const plan of run.plans) {
+    const { service, pending } = plan;
+    const migrations = pending.filter(({ recognises }) => !recognises).map(({ migration }) => migration);
+    const findings = service.schema === "public" ? [] : await lintForCitus(service, { migrations, all });
+    const warnings = findings.map(
+      ({ file, line, column, message, fix }) =>
+        `${service.name}: ${file}:${line}:${column}: ${message}; ${fix}`,
+    );
+    plans.push({ ...plan, warnings: [...plan.warnings, ...warnings] });
+  }
+  return { ...run, plans };
 }
 
 /** Asks what the server is, and refuses one that the tool cannot work on. */

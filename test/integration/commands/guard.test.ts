@@ -81,3 +81,51 @@ test("a broken service is reported as everywhere", async () => {
     "auth: services/auth/schema.prisma is missing",
   ]);
 });
+
+test("--citus also reports what a Citus cluster refuses, though plain Postgres does not", async () => {
+  const workspace = makeWorkspace({
+    auth: {
+      migrations: {
+        "1_init": `CREATE TABLE a (id serial PRIMARY KEY);
+ALTER TABLE a ADD COLUMN n bigserial;
+ALTER TABLE a ADD COLUMN m int GENERATED ALWAYS AS IDENTITY;
+ALTER TABLE a DROP CONSTRAINT a_pkey, ADD CONSTRAINT a_pkey PRIMARY KEY (id, n);
+ALTER TABLE a RENAME CONSTRAINT a_pkey TO b_pkey;
+CREATE TABLE b (x int) INHERITS (a);
+ALTER TABLE b NO INHERIT a;
+ALTER TABLE b INHERIT a;
+CREATE TRIGGER t BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+DO $$ BEGIN CREATE TABLE hidden (id int); END $$;
+CREATE TABLE parts (at date) PARTITION BY RANGE (at);
+CREATE TABLE part PARTITION OF parts DEFAULT;
+ALTER TABLE a ADD COLUMN up int REFERENCES a (id), DROP COLUMN m;`,
+      },
+    },
+    billing: {
+      alsoSchemas: ["auth"],
+      migrations: {
+        "1_init":
+          'CREATE TABLE i (a int REFERENCES auth.a (id), own int);\nALTER TABLE i ADD CONSTRAINT f FOREIGN KEY (own) REFERENCES "auth"."a" (id);\nALTER TABLE i ADD FOREIGN KEY (own) REFERENCES shared.t (id);',
+      },
+    },
+  });
+  const { stdout } = await runCli(["guard", "--citus", "--json"], { root: workspace.root });
+  const { findings } = JSON.parse(stdout) as { findings: Record<string, unknown>[] };
+  const found = findings
+    .filter(({ rule }) => rule === "citus")
+    .map(({ service, line, severity, message }) => `${service}:${line} ${severity} ${message}`);
+  expect(found).toEqual([
+    "auth:2 error Citus refuses ADD COLUMN of a SERIAL or identity column",
+    "auth:3 error Citus refuses ADD COLUMN of a SERIAL or identity column",
+    "auth:4 error Citus refuses DROP CONSTRAINT and ADD CONSTRAINT in one ALTER TABLE",
+    "auth:5 error Citus refuses RENAME CONSTRAINT",
+    "auth:6 error Citus refuses inheritance of tables",
+    "auth:8 error Citus refuses inheritance of tables",
+    "auth:9 error Citus refuses a trigger",
+    "auth:10 warning a table made inside a DO block, which stays on the coordinator",
+    'billing:1 error Citus refuses a foreign key into the schema "auth", which lies on another node',
+    'billing:2 error Citus refuses a foreign key into the schema "auth", which lies on another node',
+  ]);
+  const plain = await runCli(["guard", "--json"], { root: workspace.root });
+  expect(plain.stdout).not.toContain('"citus"');
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { stripShardSuffix } from "../../../scripts/core/citus.ts";
+import { stripShardSuffix } from "../../../scripts/core/citus/session.ts";
 import { renderOpening } from "../../../scripts/core/transaction.ts";
 
 describe("stripShardSuffix", () => {
