@@ -199,7 +199,11 @@ describe("data loss", () => {
     `);
     expect(result.stderr).toMatchInlineSnapshot(`
       "Warning: auth: You are about to drop the column \`name\` on the \`users\` table. All the data in the column will be lost.
-      Note: auth: down.sql does not restore the values of "name" in "users", which migration.sql drops"
+      Note: auth: down.sql does not restore the values of "name" in "users", which migration.sql drops
+      Found in pending migrations: 0 errors, 1 warning
+      services/auth/migrations/20261125162743_drop_name/migration.sql:11:21 warning ban-drop-column
+        auth: programs at work may still use the column, and its values are gone
+        Fix: expand and contract: first release the program that does without it, then drop it in a later migration"
     `);
     const down = readMigrationFile(bench.workspace, "auth", name, "down.sql");
     expect(down.replace(/[0-9a-f]{64}/, "<digest>").replace(name, "<name>")).toMatchInlineSnapshot(`
