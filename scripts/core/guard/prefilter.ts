@@ -11,7 +11,7 @@ const PLAIN_STARTS: Readonly<Record<string, RegExp>> = {
 };
 
 /** Clauses of those statements that concern owners, schemas and what else the service does not have to itself. */
-const SUSPECT_WORDS = /^(?:OWNER|SCHEMA|TABLESPACE)$/;
+const SUSPECT_WORDS = new Set(["OWNER", "SCHEMA", "TABLESPACE"]);
 
 /**
  * Names that rules look for, and comments that are the guard's. They are sought in the raw text, so that quoted
@@ -29,6 +29,7 @@ export function mayHaveFindings(sql: string): boolean {
   let first = "";
   let second = "";
   let before = "";
+  let beforeThat = "";
   let position = 0;
   for (let token = nextToken(sql, 0); token.kind !== "end"; token = nextToken(sql, token.end)) {
     if (token.kind === "broken" || token.kind === "body") return true;
@@ -44,17 +45,19 @@ export function mayHaveFindings(sql: string): boolean {
     if (position === 1) first = word;
     else if (position === 2) second = word;
     const plain = Object.hasOwn(PLAIN_STARTS, first) ? PLAIN_STARTS[first] : undefined;
-    if (!plain || (position === 2 && !plain.test(word)) || SUSPECT_WORDS.test(word)) return true;
-    if (word === "CASCADE" && !isKeyAction(first, before)) return true;
+    if (!plain || (position === 2 && !plain.test(word)) || SUSPECT_WORDS.has(word)) return true;
+    if (word === "CASCADE" && !isKeyAction(first, beforeThat, before)) return true;
     if (first === "DROP" && second === "TYPE" && position > 2 && mayBeBuiltIn(word)) return true;
-    before = `${before.slice(-12)} ${word}`;
+    beforeThat = before;
+    before = word;
   }
   return position === 1;
 }
 
 /** ON DELETE CASCADE changes rows of the service's own tables only; DELETE alone may be what a table is called, ON may not. */
-function isKeyAction(statement: string, before: string): boolean {
-  return /^(?:CREATE|ALTER)$/.test(statement) && / ON (?:DELETE|UPDATE)$/.test(before);
+function isKeyAction(statement: string, on: string, event: string): boolean {
+  const isTable = statement === "CREATE" || statement === "ALTER";
+  return isTable && on === "ON" && (event === "DELETE" || event === "UPDATE");
 }
 
 /** DROP TYPE takes `int` for the catalog's type; in quotes it means the service's own. */
