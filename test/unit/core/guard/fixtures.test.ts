@@ -1,37 +1,20 @@
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import type { Ownership } from "../../../../scripts/core/guard/finding.ts";
 import { guardScript } from "../../../../scripts/core/guard/guard.ts";
 import { mayHaveFindings } from "../../../../scripts/core/guard/prefilter.ts";
 import { RULES } from "../../../../scripts/core/guard/registry.ts";
 import { loadSqlParser } from "../../../../scripts/io/parser.ts";
+import { BILLING, readGuardFixtures } from "../../../support/hostile.ts";
 
-const FOLDER = join(import.meta.dirname, "../../../fixtures/guard");
 const parser = await loadSqlParser();
-
-const BILLING: Ownership = {
-  service: "billing",
-  schema: "billing",
-  references: new Map([["auth", new Set(["User"])]]),
-  otherSchemas: ["auth", "reports", "shop"],
-  extensions: ["citext", "pgcrypto", "uuid-ossp", "pg_trgm", "postgis", "hstore", "unaccent", "btree_gist"],
-  dependents: ["reports"],
-};
-
-function readFixtures(kind: string): [name: string, sql: string][] {
-  return readdirSync(join(FOLDER, kind), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".sql"))
-    .sort()
-    .map((file) => [file, readFileSync(join(FOLDER, kind, file), "utf8")]);
-}
 
 function judge(sql: string) {
   return guardScript({ file: "migration.sql", sql }, BILLING, parser);
 }
 
-const hostile = readFixtures("hostile");
-const honest = readFixtures("honest");
+const pairs = (kind: "hostile" | "honest") =>
+  readGuardFixtures(kind).map(({ name, sql }): [string, string] => [name, sql]);
+const hostile = pairs("hostile");
+const honest = pairs("honest");
 
 describe("hostile migrations", () => {
   test("are many, and of every rule", () => {
