@@ -1,13 +1,21 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { beforeEach, describe, expect, test } from "vitest";
 import { isProven } from "../../../scripts/core/downFile.ts";
+import type { Service } from "../../../scripts/core/service.ts";
+import { writeTransfer } from "../../../scripts/io/transfer/write.ts";
+import { readServices } from "../../../scripts/io/workspace.ts";
 import { readCatalog, readRows, withClient } from "../../support/catalog.ts";
+import { spawnCli } from "../../support/cli.ts";
+import { readLedger } from "../../support/ledger.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { deployWithPrisma, runPrisma } from "../../support/prismaCli.ts";
 import { type Bench, listMigrations, readMigrationFile, runOn } from "../../support/revision.ts";
 import { FIRST, makeTransferWorkspace, ROWS, transfer } from "../../support/transfer.ts";
 import { expectDecent, upgrade, upgradeWell } from "../../support/upgrade.ts";
+import { makeWorkspace } from "../../support/workspace.ts";
 
 const SCHEMAS = ["auth", "billing"] as const;
 let bench: Bench;
@@ -289,6 +297,202 @@ test("is replayed whole, whatever the shadow database holds of it", { timeout: 2
   expect((await upgradeWell(bench)).of("auth").applied).toEqual([answer.from.migration]);
   const done = await runOn(bench, ["check"]);
   expect([done.status, done.stdout]).toEqual([0, expect.stringContaining("no findings")]);
+});
+
+test("comes to the service that refers to it, and refers to what is there", {
+  timeout: 240_000,
+}, async () => {
+  const CUSTOMER =
+    'model Customer {\n  id Int @id\n  accounts Account[]\n  @@map("customer")\n  @@schema("billing")\n}\n';
+  const account = (more: string) =>
+    `model Account {\n  id Int @id\n${more}  @@map("account")\n  @@schema("auth")\n}\n`;
+  const OWNS = "  customerId Int\n  customer Customer @relation(fields: [customerId], references: [id])\n";
+  bench.workspace = makeWorkspace({
+    auth: {
+      models: CUSTOMER + account(OWNS),
+      alsoSchemas: ["billing"],
+      migrations: {
+        "20250102000000_account": `-- depends-on: billing/20250101000000_customer
+CREATE TABLE "account" ("id" INTEGER NOT NULL, "customerId" INTEGER NOT NULL, CONSTRAINT "account_pkey" PRIMARY KEY ("id"));
+ALTER TABLE "account" ADD CONSTRAINT "account_customerId_fkey" FOREIGN KEY ("customerId") REFERENCES "billing"."customer"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+`,
+      },
+    },
+    billing: {
+      models: `${CUSTOMER.replace("  accounts Account[]\n", "")}${account("  bills Bill[]\n")}model Bill {\n  id Int @id\n  accountId Int\n  account Account @relation(fields: [accountId], references: [id])\n  @@schema("billing")\n}\n`,
+      alsoSchemas: ["auth"],
+      migrations: {
+        "20250101000000_customer":
+          'CREATE TABLE "customer" ("id" INTEGER NOT NULL, CONSTRAINT "customer_pkey" PRIMARY KEY ("id"));\n',
+        "20250103000000_bill": `-- depends-on: auth/20250102000000_account
+CREATE TABLE "Bill" ("id" INTEGER NOT NULL, "accountId" INTEGER NOT NULL, CONSTRAINT "Bill_pkey" PRIMARY KEY ("id"));
+ALTER TABLE "Bill" ADD CONSTRAINT "Bill_accountId_fkey" FOREIGN KEY ("accountId") REFERENCES "auth"."account"("id") ON DELETE RESTRICT ON UPDATE CASCADE;
+`,
+      },
+    },
+  });
+  await upgradeWell(bench);
+  await run(
+    'INSERT INTO billing.customer VALUES (1); INSERT INTO auth.account VALUES (2, 1); INSERT INTO billing."Bill" VALUES (3, 2)',
+  );
+  const before = await state();
+  await transfer(bench, "auth.account", "billing");
+  for (const service of SCHEMAS) expect(schemaFile(service)).toContain(`schemas  = ["${service}"]`);
+  expect(schemaFile("auth")).not.toContain("model");
+  await upgradeWell(bench);
+  await expectRevised();
+  expect((await state()).rows["billing.account"]).toEqual(["(2,1)"]);
+  const fresh = await freshDatabase();
+  await upgradeWell(at(fresh));
+  expect((await state(fresh)).catalog).toEqual((await state()).catalog);
+  for (const service of SCHEMAS) expect(await status(service)).toContain(UP_TO_DATE);
+  await downgrade("auth");
+  await downgrade("billing");
+  expect(await state()).toEqual(before);
+});
+
+test("takes hostile names as they are", { timeout: 120_000 }, async () => {
+  const [from, to, table, kind] = [`a"b'c.d $$`, "b\\é%I", `t"; DROP TABLE "x" -- '%s'`, "k'}]\\"];
+  const q = (name: string) => `"${name.replaceAll('"', '""')}"`;
+  const s = (name: string) => JSON.stringify(name);
+  bench.workspace = makeWorkspace({
+    auth: {
+      schema: from,
+      models: `enum Kind {\n  A\n  @@map(${s(kind)})\n  @@schema(${s(from)})\n}\nmodel Thing {\n  id Int @id @default(autoincrement())\n  kind Kind\n  @@map(${s(table)})\n  @@schema(${s(from)})\n}\n`,
+      migrations: {
+        [FIRST.auth]: `CREATE TYPE ${q(kind)} AS ENUM ('A');\nCREATE TABLE ${q(table)} ("id" SERIAL NOT NULL, "kind" ${q(kind)} NOT NULL, CONSTRAINT ${q(`${table}_pkey`)} PRIMARY KEY ("id"));\n`,
+      },
+    },
+    billing: { schema: to },
+  });
+  expect((await runOn(bench, ["provision"])).status).toBe(0);
+  await upgradeWell(bench, "--require-roles");
+  await run(`INSERT INTO ${q(from)}.${q(table)} (kind) VALUES ('A')`);
+  const read = () => readCatalog(bench.databaseUrl, [from, to]);
+  const before = await read();
+  const { to: arrival } = await transfer(bench, `${from}.${table}`, to);
+  await upgradeWell(bench, "--require-roles");
+  expect(await readRows(bench.databaseUrl, [to])).toEqual({ [`${q(to)}.${q(table)}`]: ["(1,A)"] });
+  await expectRevised();
+  await downgrade("auth");
+  await downgrade("billing");
+  expect(arrival.service).toBe("billing");
+  // The ledger that billing has got since is not taken away.
+  const after = await read();
+  expect(Object.keys(after.relations).filter((name) => !Object.hasOwn(before.relations, name))).toEqual([
+    `${q(to)}._prisma_migrations`,
+  ]);
+  for (const [name, facts] of Object.entries(before.relations)) expect(after.relations[name]).toEqual(facts);
+});
+
+/** Until the server has noticed that whoever was killed is gone. */
+async function settled(): Promise<void> {
+  const others =
+    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+  while ((await run(others)).rows[0].n > 0) await sleep(20);
+}
+
+test("has happened whole or not at all, whenever it is killed", { timeout: 240_000 }, async () => {
+  await provisioned();
+  const before = await state();
+  const { from, to } = await transfer(bench, "auth.profile", "billing");
+  const seen = new Set<string>();
+  const started = performance.now();
+  await upgradeWell(bench);
+  const whole = performance.now() - started;
+  await downgrade("auth");
+  await downgrade("billing");
+  for (const share of [0.1, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 4]) {
+    const { process: upgrading } = await spawnCli(["upgrade-head"], {
+      root: bench.workspace.root,
+      databaseUrl: bench.databaseUrl,
+    });
+    await sleep(whole * share);
+    upgrading.kill("SIGKILL");
+    await upgrading;
+    await settled();
+    const rows = (await state()).rows;
+    const moved = Object.hasOwn(rows, "billing.profile");
+    expect(rows[moved ? "billing.profile" : "auth.profile"]).toEqual(before.rows["auth.profile"]);
+    const applied = async (service: string) =>
+      (await readLedger(bench.databaseUrl, service)).flatMap(({ migration, state: is }) =>
+        is === "finished" ? [migration] : [],
+      );
+    expect((await applied("billing")).includes(to.migration)).toBe(moved);
+    if ((await applied("auth")).includes(from.migration)) expect(moved).toBe(true);
+    seen.add(String(moved));
+    if (moved) {
+      await upgradeWell(bench);
+      await downgrade("auth");
+      await downgrade("billing");
+      expect(await state()).toEqual(before);
+    }
+  }
+  expect(seen).toEqual(new Set(["true", "false"]));
+  await upgradeWell(bench);
+});
+
+test.each([14, 18])(
+  "takes a login that is no superuser, on PostgreSQL %i",
+  { timeout: 120_000 },
+  async (major) => {
+    const server = await createDatabase(await testServer(major));
+    const mark = randomBytes(4).toString("hex");
+    const [login, from, to] = ["mover", "auth", "billing"].map((name) => `${name}_${mark}`);
+    await run(
+      `CREATE ROLE ${login} LOGIN PASSWORD 'secret' CREATEROLE CREATEDB; ALTER DATABASE ${new URL(server).pathname.slice(1)} OWNER TO ${login}`,
+      server,
+    );
+    const url = new URL(server);
+    [url.username, url.password] = [login ?? "", "secret"];
+    bench.databaseUrl = url.href;
+    bench.workspace = makeWorkspace({
+      auth: {
+        schema: from ?? "",
+        models: `model Note {\n  id Int @id @default(autoincrement())\n  @@schema("${from}")\n}\n`,
+        migrations: {
+          [FIRST.auth]:
+            'CREATE TABLE "Note" ("id" SERIAL NOT NULL, CONSTRAINT "Note_pkey" PRIMARY KEY ("id"));\n',
+        },
+      },
+      billing: { schema: to ?? "" },
+    });
+    expect((await runOn(bench, ["provision"])).status).toBe(0);
+    await upgradeWell(bench, "--require-roles");
+    const note = () =>
+      run(
+        `SELECT relnamespace::regnamespace::text AS schema, relowner::regrole::text AS owner, relacl::text AS acl FROM pg_class WHERE relname = 'Note'`,
+      );
+    const before = (await note()).rows;
+    await transfer(bench, `${from}.Note`, "billing");
+    await upgradeWell(bench, "--require-roles");
+    const { rows } = await note();
+    expect(rows).toEqual([
+      { schema: to, owner: `${to}_owner`, acl: expect.stringContaining(`${to}_app=arwd/${to}_owner`) },
+    ]);
+    expect(rows[0].acl).not.toContain(from);
+    await downgrade("auth");
+    await downgrade("billing");
+    expect((await note()).rows).toEqual(before);
+  },
+);
+
+test("writes nothing where a file cannot take its place", { timeout: 120_000 }, async () => {
+  const before = SCHEMAS.map((service) => [schemaFile(service), listMigrations(bench.workspace, service)]);
+  const half = (name: "auth" | "billing", migration: string) => ({
+    ...{ migration, up: "-- up\n", down: "-- down\n", dependsOn: [], schemaFile: "// new\n" },
+    service: readServices(bench.workspace.root).find((service) => service.name === name) as Service,
+  });
+  const draft = {
+    transfer: { table: "profile", from: "auth", to: "billing", types: [], statistics: [] },
+    // The folder of the one is there already, and holds something.
+    ...{ arrival: half("billing", "20260101000000_t"), departure: half("auth", FIRST.auth), warnings: [] },
+  };
+  expect(() => writeTransfer(bench.workspace.root, draft)).toThrow(/the transfer cannot be written/);
+  expect(SCHEMAS.map((service) => [schemaFile(service), listMigrations(bench.workspace, service)])).toEqual(
+    before,
+  );
+  expect(readdirSync(join(bench.workspace.root, ".schemata"))).toEqual([]);
 });
 
 describe("is refused, with nothing written,", () => {
