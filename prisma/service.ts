@@ -1,12 +1,10 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename, dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { PrismaConfig } from "prisma/config";
 import { fail, renderError, SchemataError } from "../scripts/core/errors.ts";
-import { type Externals, parseExternals } from "../scripts/core/externals.ts";
-import type { Service } from "../scripts/core/service.ts";
-import { PATHS, readServices } from "../scripts/io/workspace.ts";
+import { PATHS, readExternals, readServices } from "../scripts/io/workspace.ts";
 import { pinToSchema, readServiceSettings } from "./database.ts";
 import { renderShadowSetup } from "./dependencies.ts";
 
@@ -52,11 +50,6 @@ function configure(dir: string): PrismaConfig {
       ...(service.schemas.length > 1 && { initShadowDb: renderShadowSetup(service, services) }),
     },
   };
-}
-
-function readExternals(service: Service): Externals {
-  if (service.schemas.length < 2) return { tables: [], enums: [] };
-  return parseExternals(readFileSync(join(service.dir, PATHS.schemaFile), "utf8"), service.schema);
 }
 
 /** Beside this file once bundled, otherwise where the build puts it. */

@@ -5,12 +5,14 @@ import {
   type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
+import { renderSearchPathSql } from "../../scripts/core/extensions.ts";
 import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
 import { ownerRole, renderOwnership } from "../../scripts/core/roles.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
 import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
 import { connectTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
+import { withRights } from "./rights.ts";
 import { SCRIPT_BREAK } from "./scriptBreak.ts";
 import { RAW_TYPES, readingOf } from "./values.ts";
 import { hideForeign, type Visibility } from "./visibility.ts";
@@ -31,10 +33,10 @@ export interface AdapterOptions {
 }
 
 /** Connects and pins the search path: the engine's unqualified names then mean the target's schema. */
-export async function openSession(target: Target): Promise<pg.Client> {
+export async function openSession(target: Target, visibility: Visibility): Promise<pg.Client> {
   const client = await connectTarget(target);
   try {
-    await pinToSchema(client, target.schema);
+    await pinToSchema(client, visibility);
     return client;
   } catch (error) {
     await client.end().catch(() => {});
@@ -46,13 +48,16 @@ export async function openSession(target: Target): Promise<pg.Client> {
  * Makes unqualified names mean the schema, and acts as its owner role where that owns it, so that what the engine makes
  * has the same owner as what we make; inside a transaction, until its end if it is rolled back. Tells whether it acts so.
  */
-export async function pinToSchema(client: pg.Client, schema: string): Promise<boolean> {
+export async function pinToSchema(
+  client: pg.Client,
+  { own: schema, extensions }: Visibility,
+): Promise<boolean> {
   // After connecting, since poolers refuse start-up parameters.
   const { rows } = await client.query(
-    `SELECT set_config('search_path', quote_ident($1), false), (
+    `SELECT set_config('search_path', ${renderSearchPathSql("$3::text[]")}, false), (
        SELECT set_config('role', r.rolname, false) FROM pg_namespace n JOIN pg_roles r ON r.oid = n.nspowner
         WHERE n.nspname = $1 AND r.rolname = $2 AND pg_has_role(session_user, r.oid, 'MEMBER')) AS role`,
-    [schema, ownerRole(schema)],
+    [schema, ownerRole(schema), [...extensions]],
   );
   return rows[0]?.role !== null;
 }
@@ -91,16 +96,19 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
         if (isLockRequest(sql)) return takeLock(client, options);
         memory?.clear();
         // The set-up of a shadow database comes this way, not as a script.
-        if (sql.includes(SCRIPT_BREAK)) return runScript(client, sql, target.schema);
+        if (sql.includes(SCRIPT_BREAK)) return runScript(client, sql, options.visibility);
         const onSchema = ON_SCHEMA.exec(sql.trim());
-        if (onSchema) return changeSchema(client, onSchema, { own: target.schema, spared });
+        if (onSchema) return changeSchema(client, onSchema, { visibility: options.visibility, spared });
         return (await client.query(sql, args)).rowCount ?? 0;
       }),
     executeScript: (script) =>
       guard(async () => {
         memory?.clear();
-        if (await options.lends?.(script)) await client.query("RESET ROLE");
-        await runScript(client, script, target.schema);
+        const { visibility } = options;
+        await withRights(client, { script, visibility }, async () => {
+          if (await options.lends?.(script)) await client.query("RESET ROLE");
+          await runScript(client, script, visibility);
+        });
       }, script),
     startTransaction: () => Promise.reject(new Error("the schema engine opens no transactions")),
     getConnectionInfo: () => ({ schemaName: target.schema, supportsRelationJoins: true }),
@@ -109,10 +117,10 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
 }
 
 /** Whole, by the simple protocol, since any splitting would cut function bodies and strings; but for our own breaks. */
-async function runScript(client: pg.Client, script: string, schema: string): Promise<number> {
+async function runScript(client: pg.Client, script: string, visibility: Visibility): Promise<number> {
   for (const part of script.split(`\n${SCRIPT_BREAK}\n`)) await client.query(part);
   // A script such as pg_dump's may leave no search path, and the engine its ledger unfound.
-  await pinToSchema(client, schema);
+  await pinToSchema(client, visibility);
   return 0;
 }
 
@@ -143,21 +151,22 @@ const ON_SCHEMA = /^(CREATE|DROP) SCHEMA "([\s\S]+)"( CASCADE)?$/;
 async function changeSchema(
   client: pg.Client,
   [statement, verb, name = "", cascade = ""]: RegExpExecArray,
-  { own, spared }: { own: string; spared: Set<string> },
+  { visibility, spared }: { visibility: Visibility; spared: Set<string> },
 ): Promise<number> {
+  const { own } = visibility;
   if (name !== own) {
     if (verb === "DROP") spared.add(name);
     if (!spared.has(name)) await client.query(statement);
     return 0;
   }
-  if (verb === "DROP" && (await pinToSchema(client, own))) spared.add(own);
+  if (verb === "DROP" && (await pinToSchema(client, visibility))) spared.add(own);
   // An owner role owns its schema and may not make another.
   await client.query("RESET ROLE");
   await client.query(`${verb} SCHEMA ${quoteIdent(own)}${cascade}`);
   if (verb === "CREATE" && spared.has(own)) {
     for (const grant of renderOwnership(own)) await client.query(grant);
   }
-  await pinToSchema(client, own);
+  await pinToSchema(client, visibility);
   return 0;
 }
 

@@ -21,6 +21,8 @@ export interface Connections {
   refusal(): UserFacingError | undefined;
   /** Lets the engine see what schema files repeat of other services; everything else of theirs is hidden from it. */
   show(schemaFiles: readonly string[], more?: Partial<Externals>): void;
+  /** Extensions that a shadow database was given, because the live one has them from provision. */
+  provided(): ReadonlySet<string>;
   /** Closes every connection and drops the shadow databases that are still there; may be called again. */
   dispose(): Promise<void>;
 }
@@ -58,11 +60,11 @@ export function keptConnections(url: string, lent?: pg.Client): Connections & { 
   const memory = new Map<string, SqlResultSet>();
   let opened: Promise<pg.Client> | undefined;
   const ownClient = () => {
-    opened ??= openSession(target);
+    opened ??= openSession(target, visibility);
     return opened;
   };
   const share = async (): Promise<SqlDriverAdapter> => {
-    if (lent) await pinToSchema(lent, target.schema);
+    if (lent) await pinToSchema(lent, visibility);
     const client = lent ?? (await ownClient());
     return makeAdapter(client, { target, memory, visibility, dispose: async () => {} });
   };
@@ -134,6 +136,7 @@ function track(
       connect,
     }),
     refusal: () => refusal,
+    provided: () => visibility.provided,
     show: (schemaFiles, more) => showRepeated(visibility, schemaFiles, more),
     async dispose() {
       closing = true;
@@ -146,11 +149,18 @@ function track(
 }
 
 function seeOnly(own: string): Visibility {
-  return { own, tables: new Set(), enums: new Set(), withoutLedger: false };
+  return {
+    own,
+    tables: new Set(),
+    enums: new Set(),
+    extensions: new Set(),
+    provided: new Set(),
+    withoutLedger: false,
+  };
 }
 
 async function openLive(options: Omit<AdapterOptions, "dispose">): Promise<SqlDriverAdapter> {
-  const client = await openSession(options.target);
+  const client = await openSession(options.target, options.visibility);
   return makeAdapter(client, { ...options, dispose: () => client.end() });
 }
 

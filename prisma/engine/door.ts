@@ -4,9 +4,13 @@ import { dirname, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import type {
   ConstructorOptions,
+  CreateMigrationOutput,
   DiagnoseMigrationHistoryInput,
+  DiffResult,
   SchemaEngine,
 } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import { withoutExtensions } from "../../scripts/core/extensions.ts";
+import { EMPTY_MIGRATION } from "../../scripts/core/revision.ts";
 import { parseMark } from "../../scripts/core/transfer/transfer.ts";
 import { type Connections, liveConnections, offlineConnections } from "./connections.ts";
 import { runDatabaseCommand } from "./databaseCommand.ts";
@@ -71,7 +75,8 @@ async function serve(): Promise<void> {
     try {
       engines ??= makeEngines(parseArguments(argv));
       engines.show(request);
-      const result = await answer(await engines.forRequest(request), request);
+      const engine = await engines.forRequest(request);
+      const result = await answer(engine, request, engines.provided);
       send({ id: request.id, result: result ?? {} });
     } catch (error) {
       if (!engines?.isOpen()) status = 1;
@@ -107,6 +112,8 @@ interface Engines {
   isOpen(): boolean;
   /** Lets the engine see what the request's schema files repeat of other services. */
   show(request: Request): void;
+  /** Extensions that the engine does not see in a shadow database, whose reader it forgets to tell of them. */
+  provided(): ReadonlySet<string>;
   /** Why the database could not be connected to. */
   refusal(): UserFacingError | undefined;
   dispose(): Promise<void>;
@@ -140,6 +147,7 @@ function makeEngines({ datamodels, datasource }: DoorArguments): Engines {
       for (const { content } of filesIn(params)) shown.add(content);
       for (const { connections } of made.values()) connections.show([...shown]);
     },
+    provided: () => made.get("live")?.connections.provided() ?? new Set(),
     refusal: () => made.get("live")?.connections.refusal(),
     dispose: async () => {
       await Promise.all([...made.values()].map(({ connections }) => connections.dispose()));
@@ -182,15 +190,23 @@ function needsNoDatabase({ method, params }: Request): boolean {
 }
 
 /** Methods are those of the engine's class, but for one that it calls otherwise, and two that it does not have. */
-async function answer(engine: SchemaEngine, { method, params }: Request): Promise<unknown> {
+async function answer(
+  engine: SchemaEngine,
+  { method, params }: Request,
+  provided: () => ReadonlySet<string>,
+): Promise<unknown> {
   switch (method) {
     case "getDatabaseVersion":
       return engine.version(undefined);
     case "diff": {
-      const { exitCode, stdout } = await engine.diff(params as never);
+      const { exitCode, stdout } = leaveOutExtensions(await engine.diff(params as never), params, provided());
       // The native engine has its parent print the result, and the CLI prints nothing else.
       if (stdout) send({ id: 1, method: "print", params: { content: stdout.replace(/\n$/, "") } });
       return { exitCode };
+    }
+    case "createMigration": {
+      const made = await withShadow(engine, params, () => engine.createMigration(params as never));
+      return leaveOutCreation(made, params, provided());
     }
     default: {
       const call = Object.hasOwn(Object.getPrototypeOf(engine), method)
@@ -208,11 +224,11 @@ async function answer(engine: SchemaEngine, { method, params }: Request): Promis
  * Two methods of the CLI's `migrate dev` cannot reach the shadow database; they answer from what an earlier method
  * replayed. Where none did, since there were migrations to apply first, the history is replayed for them.
  */
-async function withShadow(
+async function withShadow<T>(
   engine: SchemaEngine,
   params: Request["params"],
-  call: () => Promise<unknown>,
-): Promise<unknown> {
+  call: () => Promise<T>,
+): Promise<T> {
   try {
     return await call();
   } catch (error) {
@@ -221,6 +237,29 @@ async function withShadow(
     await engine.diagnoseMigrationHistory({ migrationsList, filters, optInToShadowDatabase: true });
     return call();
   }
+}
+
+/** A comparison without what provision has made; where nothing else is left, as the engine says that there is nothing. */
+function leaveOutExtensions(
+  result: DiffResult,
+  params: Request["params"],
+  provided: ReadonlySet<string>,
+): DiffResult {
+  const stdout = withoutExtensions(result.stdout ?? "", provided);
+  if (stdout === (result.stdout ?? "") || stdout.trim() !== "") return { ...result, stdout };
+  return { exitCode: 0, stdout: params?.script ? EMPTY_MIGRATION : "No difference detected.\n" };
+}
+
+/** The same of a new migration. */
+function leaveOutCreation(
+  made: CreateMigrationOutput,
+  params: Request["params"],
+  provided: ReadonlySet<string>,
+): CreateMigrationOutput {
+  if (made.migrationScript === null) return made;
+  const migrationScript = withoutExtensions(made.migrationScript, provided);
+  if (migrationScript.trim() !== "") return { ...made, migrationScript };
+  return { ...made, migrationScript: params?.draft ? EMPTY_MIGRATION : null };
 }
 
 function toResponse({ message, code, panic }: EngineError): object {

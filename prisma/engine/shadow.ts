@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import { DriverAdapterError, type SqlDriverAdapter } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
+import { EXTENSIONS_SCHEMA, renderExtensions } from "../../scripts/core/extensions.ts";
 import { SHADOW_MARK } from "../../scripts/core/shadow.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
 import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
-import { makeAdapter, openSession } from "./adapter.ts";
+import { makeAdapter, openSession, pinToSchema } from "./adapter.ts";
 import { connectTarget, onDatabase, parseTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
 import type { Visibility } from "./visibility.ts";
@@ -50,12 +51,30 @@ async function createShadow(target: Target, visibility: Visibility): Promise<Sql
   };
   try {
     await createDatabase(admin, name);
-    client = await openSession(shadow);
+    await copyProvisioned(admin, shadow, visibility);
+    client = await openSession(shadow, visibility);
     return makeAdapter(client, { target: shadow, visibility, dispose });
   } catch (error) {
     await dispose().catch(() => {});
     throw error;
   }
+}
+
+/** What provision has made in the live database is not a history's to make, and has to be there when it is replayed. */
+async function copyProvisioned(
+  admin: pg.Client,
+  shadow: Target,
+  { extensions, provided }: Visibility,
+): Promise<void> {
+  if (extensions.size === 0) return;
+  const { rows } = await admin.query(
+    "SELECT extname AS name FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace WHERE nspname = $1 AND extname = ANY ($2)",
+    [EXTENSIONS_SCHEMA, [...extensions]],
+  );
+  for (const { name } of rows) provided.add(name);
+  await withTarget(shadow, async (client) => {
+    for (const statement of renderExtensions([...provided])) await client.query(statement);
+  });
 }
 
 async function createDatabase(admin: pg.Client, name: string): Promise<void> {
@@ -102,9 +121,9 @@ async function borrowShadow(
   shadow: Target,
   visibility: Visibility,
 ): Promise<SqlDriverAdapter> {
-  const client = await openSession(shadow);
+  const client = await openSession(shadow, visibility);
   try {
-    if ((await identify(client)) === (await identifyTarget(target))) {
+    if ((await identify(client)) === (await withTarget(target, identify))) {
       throw refusal(
         "SHADOW_DATABASE_URL names the database itself, and a shadow database is emptied before each use",
       );
@@ -112,6 +131,8 @@ async function borrowShadow(
     // One replay at a time; the lock ends with the connection.
     await client.query("SELECT pg_advisory_lock($1)", [PRISMA_LOCK]);
     await emptyDatabase(client, shadow.schema);
+    await withTarget(target, (live) => copyProvisioned(live, shadow, visibility));
+    await pinToSchema(client, visibility);
     return makeAdapter(client, {
       target: shadow,
       visibility,
@@ -124,10 +145,10 @@ async function borrowShadow(
   }
 }
 
-async function identifyTarget(target: Target): Promise<string> {
+async function withTarget<T>(target: Target, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = await connectTarget(target);
   try {
-    return await identify(client);
+    return await work(client);
   } finally {
     await client.end();
   }

@@ -1,9 +1,10 @@
 import type { SqlResultSet } from "@prisma/driver-adapter-utils";
 import { type Externals, parseExternals } from "../../scripts/core/externals.ts";
 import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
+import { parseExtensions } from "../../scripts/core/schemaFile.ts";
 
 /**
- * What an engine may see. Of the schemas that a service lists after its own, only the tables and enums that its schema
+ * What an engine may see. Of extensions those that its schema file declares; of the schemas that a service lists after its own, only the tables and enums that its schema
  * file repeats: the rest belongs to other services, and the engine would take it for its own, to be dropped.
  */
 export interface Visibility {
@@ -13,6 +14,10 @@ export interface Visibility {
   tables: Set<string>;
   /** As `schema.enum`. */
   enums: Set<string>;
+  /** Extensions that schema files declare; wherever they live is searched after the own schema. */
+  extensions: Set<string>;
+  /** Those of them that the live database has from provision, as far as that was asked. */
+  provided: Set<string>;
   /** The own schema's ledger is hidden too. */
   withoutLedger: boolean;
 }
@@ -23,6 +28,7 @@ export function showRepeated(
   contents: readonly string[],
   more?: Partial<Externals>,
 ): void {
+  for (const text of contents) for (const name of parseExtensions(text)) visibility.extensions.add(name);
   for (const { tables = [], enums = [] } of [
     ...contents.map((text) => parseExternals(text, visibility.own)),
     more ?? {},
@@ -38,6 +44,11 @@ export function showRepeated(
  */
 export function hideForeign(result: SqlResultSet, visibility: Visibility): SqlResultSet {
   const { columnNames } = result;
+  const extension = columnNames.indexOf("extension_name");
+  if (extension !== -1) {
+    const rows = result.rows.filter((row) => visibility.extensions.has(String(row[extension])));
+    return { ...result, rows };
+  }
   if (!columnNames.includes("namespace") && !columnNames.includes("table_namespace")) return result;
   const rows = result.rows.filter((row) => {
     const cell = (name: string): unknown => row[columnNames.indexOf(name)];

@@ -30,10 +30,11 @@ export default defineCommand({
         describe: "Run as the schema's owner role, where make provision has made it",
       }),
   async run(options, { settings, print }) {
-    const service = requireSound(findService(readServices(settings.root), options.app));
+    const services = readServices(settings.root);
+    const service = requireSound(findService(services, options.app));
     const range = parseRange(options.range);
     if ("problem" in range) return fail(range.problem);
-    const plan = await planOffline(service, { range, asOwner: options.asOwner });
+    const plan = await planOffline(service, { range, asOwner: options.asOwner, services });
     const run = { plans: [plan], stateOf: () => "applied" as const };
     const upgrade = parseUpgradeOptions({ ...options, jobs: 1 });
     print(await renderUpgradeSql({ run, server: { citus: false } }, upgrade));

@@ -11,18 +11,23 @@ export interface UndoView {
   proven: boolean;
   /** What cannot be restored, in sentences. */
   losses: string[];
+  /** What is granted to the service on other schemas for it, or taken back after it, a line each. */
+  rights?: string[];
 }
 
 /** The plan of a downgrade for people. */
 export function renderUndo(service: string, undo: readonly UndoView[], becomes: string | null): string {
   if (undo.length === 0) return `${service}: nothing to undo; current is ${becomes ?? "base"}`;
-  const lines = undo.flatMap(({ migration, mode, proven, losses }) => {
+  const lines = undo.flatMap(({ migration, mode, proven, losses, rights = [] }) => {
     const remarks = [
       mode === "stepwise" ? "statement by statement" : "",
       proven ? "" : "down.sql is not proven",
     ];
     const shown = remarks.filter(Boolean).join("; ");
-    return [`  ${migration}${shown && ` (${shown})`}`, ...losses.map((loss) => `    ${loss}`)];
+    return [
+      `  ${migration}${shown && ` (${shown})`}`,
+      ...[...losses, ...rights].map((line) => `    ${line}`),
+    ];
   });
   return [
     `${service}: ${renderCount(undo.length, "migration")} to undo`,

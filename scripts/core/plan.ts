@@ -2,6 +2,7 @@ import type { Dependency } from "./dependsOn.ts";
 import { EXIT, type Failure } from "./errors.ts";
 import { compareHistory, type LedgerRow, type Migration, type Standing } from "./history.ts";
 import { LEDGER_COLUMNS } from "./ledger.ts";
+import type { Rights } from "./rights.ts";
 import { appRole, ownerRole } from "./roles.ts";
 import type { Service } from "./service.ts";
 import { quoteIdent } from "./sql.ts";
@@ -37,6 +38,10 @@ export interface PendingScript {
   /** Size of the script in bytes. */
   size: number;
   dependsOn: Dependency[];
+  /** What it takes of other services and the owner role has not been granted yet: granted in its transaction. */
+  rights?: Rights[];
+  /** It may drop the last that needs such rights: those that nothing needs any more are taken back. */
+  releases?: boolean;
   /**
    * Set where it is not run, but recorded in the place of what it was squashed from: the names of the rows that make
    * way, and how many live ones these are.

@@ -8,6 +8,8 @@ export interface LockedMigration {
   migration: string;
   mode: "atomic" | "stepwise";
   dependsOn: Dependency[];
+  /** Changes of rights on other schemas, a line each. */
+  rights: string[];
   statements: StatementLocks[];
 }
 
@@ -16,6 +18,7 @@ export function renderPlanLocks(migrations: readonly LockedMigration[]): string 
   if (migrations.length === 0) return "nothing to apply";
   const lines = migrations.flatMap((one) => [
     `${one.service}/${one.migration}${renderRemarks(one)}`,
+    ...one.rights.map((line) => `  ${line}`),
     ...one.statements.flatMap(renderStatement),
   ]);
   const blocking = migrations.flatMap(({ statements }) => statements.flatMap(({ locks }) => locks));

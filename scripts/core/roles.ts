@@ -8,6 +8,11 @@ export function ownerRole(schema: string): string {
   return roleName(schema, "_owner");
 }
 
+/** Whether a role is called like the owner of some service's schema. */
+export function isOwnerRole(role: string): boolean {
+  return role.endsWith("_owner");
+}
+
 /** The role that a service's program acts as: it reads and writes rows, and nothing else. Nobody logs in as it. */
 export function appRole(schema: string): string {
   return roleName(schema, "_app");

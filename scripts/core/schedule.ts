@@ -46,7 +46,7 @@ export function refuseDependencies(
         return {
           fact: `${name}: ${script.migration.name} depends on ${needed}, which is not applied`,
           why: `${dependency.service} is behind`,
-          fix: `make upgrade-head app=${dependency.service}, or schemata upgrade-head --app ${name} --with-dependencies`,
+          fix: `make upgrade-head app=${dependency.service}, or both at once: make upgrade-head app=${name} with_dependencies=1`,
         };
       }
     }

@@ -9,6 +9,8 @@ export interface Service {
   schema: string;
   /** All of the datasource block's `schemas`; those after the first belong to services it depends on. */
   schemas: string[];
+  /** The extensions that its datasource block declares, by their names in the database; absent: none. */
+  extensions?: string[];
   /** Absolute path of the folder. */
   dir: string;
   /** Path of schema.prisma, relative to the workspace, for messages. */

@@ -2,6 +2,7 @@ import { ledgerName } from "./ledger.ts";
 import { quoteIdent, quoteLiteral } from "./sql.ts";
 import type { Step } from "./statements.ts";
 import {
+  renderAsOthers,
   renderCreateLedger,
   renderLedgerCheck,
   renderLockCalls,
@@ -50,15 +51,17 @@ export function renderStepwise(
   { createLedger }: { createLedger: boolean },
 ): StepwiseText {
   const row = unfinishedRow(rules.schema, script.name);
+  const { grants = [], releases = [] } = script.rights ?? {};
+  const first = [...renderAsOthers(grants, rules), ...(createLedger ? renderCreateLedger(rules) : [])];
   return {
     opening: renderSessionOpening(rules),
-    start: `BEGIN;\n${[...(createLedger ? renderCreateLedger(rules) : []), renderLedgerCheck(script, rules.schema), renderStart(script, rules.schema)].join(";\n")};\nCOMMIT;\n`,
+    start: `BEGIN;\n${[...first, renderLedgerCheck(script, rules.schema), renderStart(script, rules.schema)].join(";\n")};\nCOMMIT;\n`,
     steps: steps
       .slice(from)
       .map((step, index) =>
         renderStep(step, { count: from + index + 1, row, lockTimeout: rules.lockTimeout }),
       ),
-    finish: renderFinish(script, row, rules.schema),
+    finish: renderFinish(script, { row, schema: rules.schema, last: renderAsOthers(releases, rules) }),
     closing: "DISCARD ALL;\n",
   };
 }
@@ -85,13 +88,17 @@ function renderStart({ name, checksum }: Pick<ScriptToApply, "name" | "checksum"
 /** On the way down, a second row stood for the script under way: the one that says "applied" is kept until the end. */
 function renderFinish(
   { name, direction }: Pick<ScriptToApply, "name" | "direction">,
-  row: { table: string; where: string },
-  schema: string,
+  { row, schema, last }: { row: { table: string; where: string }; schema: string; last: readonly string[] },
 ): string {
-  if (direction === "down")
-    return `BEGIN;\nDELETE FROM ${row.table} WHERE ${row.where};\n${renderRollback(name, schema)};\nCOMMIT;\n`;
-  // Prisma counts a finished script as one step, however many statements it has.
-  return `UPDATE ${row.table} SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE ${row.where};\n`;
+  const statements =
+    direction === "down"
+      ? [`DELETE FROM ${row.table} WHERE ${row.where}`, renderRollback(name, schema)]
+      : // Prisma counts a finished script as one step, however many statements it has.
+        [
+          `UPDATE ${row.table} SET finished_at = clock_timestamp(), applied_steps_count = 1 WHERE ${row.where}`,
+        ];
+  const all = [...last, ...statements].map((statement) => `${statement};\n`).join("");
+  return last.length + statements.length === 1 ? all : `BEGIN;\n${all}COMMIT;\n`;
 }
 
 function renderStep(

@@ -33,12 +33,20 @@ export interface ScriptToApply {
   sql: string;
   /** Rows that make way for this one, which is then recorded without being run. */
   recognises?: { names: readonly string[]; rows: number } | undefined;
+  /** Statements of ours on other services' schemas, as their owners: rights granted before the script, taken back after it. */
+  rights?: ForeignRights | undefined;
   /** The migration that the ledger must hold just before, where there is one; what is undone must be its newest. */
   previous: string | undefined;
   /** How many live rows the ledger must hold just before. */
   expectedRows: number;
   /** The script runs as the login, which has the rights of every owner role, instead of as one of them. */
   lends?: boolean | undefined;
+}
+
+/** Statements that change rights on other schemas; each may leave another role set. */
+export interface ForeignRights {
+  grants: readonly string[];
+  releases: readonly string[];
 }
 
 /** A message that carries one or more whole transactions, and where each script lies in it. */
@@ -142,6 +150,11 @@ function renderRole({ role }: SessionRules): string[] {
   return role === undefined ? [] : [`SET LOCAL ROLE ${quoteIdent(role)}`];
 }
 
+/** Statements that leave another role set, and the owner role again. */
+export function renderAsOthers(statements: readonly string[], rules: SessionRules): string[] {
+  return statements.length === 0 ? [] : [...statements, ...renderRole(rules)];
+}
+
 /**
  * One migration's transaction: turn taken, ledger checked, script run, row recorded, all or nothing. Whoever runs
  * it, in whatever order and however often, the ledger check lets it take effect once and in its place only.
@@ -151,8 +164,10 @@ export function renderTransaction(
   rules: SessionRules,
   options: { durable: boolean; createLedger: boolean },
 ): TransactionText {
+  const { grants = [], releases = [] } = script.rights ?? {};
   const before = [
     ...renderOpening(rules, options),
+    ...renderAsOthers(grants, rules),
     ...renderForgetting(script.sql),
     ...(options.createLedger ? renderCreateLedger(rules) : []),
     renderLedgerCheck(script, rules.schema),
@@ -165,6 +180,7 @@ export function renderTransaction(
     ...renderRoleAgain(rules),
     // Locks of the session would outlast the script, and keep other services' runs waiting.
     ...(/advisory/i.test(script.sql) ? ["SELECT pg_advisory_unlock_all()"] : []),
+    ...renderAsOthers(releases, rules),
     renderRecord(script, rules.schema),
     "COMMIT",
   ];

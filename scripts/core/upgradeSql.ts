@@ -1,5 +1,6 @@
 import { renderDependsOn } from "./dependsOn.ts";
 import { directionOf, rowsChanged } from "./direction.ts";
+import { renderForeignRights } from "./rights.ts";
 import type { OrderedScript } from "./schedule.ts";
 import { quoteIdent } from "./sql.ts";
 import type { ScriptPlan } from "./statements.ts";
@@ -19,7 +20,8 @@ export function renderUpgradeStep(
     .reduce((rows, earlier) => rows + rowsChanged(earlier), plan.ledgerRows);
   const { recognises, lends } = pending;
   const direction = directionOf([pending]);
-  const step = { name, checksum, direction, previous: before, expectedRows, recognises, lends };
+  const rights = renderForeignRights(pending, rules.schema);
+  const step = { name, checksum, direction, previous: before, expectedRows, recognises, lends, rights };
   const options = { durable: true, createLedger: plan.createLedger && index === 0 };
   const sql =
     script.mode === "atomic"

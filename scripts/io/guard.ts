@@ -102,35 +102,41 @@ export async function guardScripts(
   return report;
 }
 
-/** What a service's schema file says beyond its own tables; tables as `schema.table`. */
+/** What a service's schema file says beyond its own tables; these and enums as `schema.name`. */
 interface Repeated {
   service: Service;
   tables: readonly string[];
+  enums: readonly string[];
   extensions: readonly string[];
 }
 
 function readSchemaFile(service: Service): Omit<Repeated, "service"> {
-  if (service.problem) return { tables: [], extensions: [] };
+  if (service.problem) return { tables: [], enums: [], extensions: [] };
   const text = readFileSync(join(service.dir, PATHS.schemaFile), "utf8");
-  return { tables: parseExternals(text, service.schema).tables, extensions: parseExtensions(text) };
+  return { ...parseExternals(text, service.schema), extensions: parseExtensions(text) };
 }
 
 function ownershipOf(service: Service, all: readonly Repeated[]): Ownership {
   const own = all.find((other) => other.service.name === service.name);
-  const references = new Map<string, Set<string>>();
-  for (const table of own?.tables ?? []) {
-    const dot = table.indexOf(".");
-    const schema = table.slice(0, dot);
-    references.set(schema, (references.get(schema) ?? new Set()).add(table.slice(dot + 1)));
-  }
   const others = all.filter((other) => other !== own);
   const repeats = ({ tables }: Repeated) => tables.some((table) => table.startsWith(`${service.schema}.`));
   return {
     service: service.name,
     schema: service.schema,
-    references,
+    references: bySchema(own?.tables ?? []),
+    types: bySchema(own?.enums ?? []),
     otherSchemas: others.map((other) => other.service.schema),
     extensions: own?.extensions ?? [],
     dependents: others.filter(repeats).map((other) => other.service.name),
   };
+}
+
+function bySchema(names: readonly string[]): Map<string, Set<string>> {
+  const found = new Map<string, Set<string>>();
+  for (const name of names) {
+    const dot = name.indexOf(".");
+    const schema = name.slice(0, dot);
+    found.set(schema, (found.get(schema) ?? new Set()).add(name.slice(dot + 1)));
+  }
+  return found;
 }

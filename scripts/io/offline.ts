@@ -7,6 +7,7 @@ import { type Range, resolveRange } from "../core/range.ts";
 import type { Service } from "../core/service.ts";
 import { readUndoSteps } from "./downgrade/scripts.ts";
 import { planEach } from "./upgrade/planRun.ts";
+import { addRights } from "./upgrade/rights.ts";
 import { readMigrations } from "./workspace.ts";
 
 /**
@@ -15,7 +16,7 @@ import { readMigrations } from "./workspace.ts";
  */
 export async function planOffline(
   service: Service,
-  { range, asOwner }: { range: Range; asOwner: boolean },
+  { range, asOwner, services }: { range: Range; asOwner: boolean; services: readonly Service[] },
 ): Promise<ServicePlan> {
   const migrations = readMigrations(service);
   const names = migrations.map(({ name }) => name);
@@ -36,7 +37,8 @@ export async function planOffline(
   const target = names[to];
   const plan = to > from ? await planUp(facts, target) : await planDown(facts, target);
   if (plan.refusal) throw new SchemataError(plan.refusal);
-  return plan;
+  const [complete = plan] = await addRights([plan], { services });
+  return complete;
 }
 
 async function planUp(facts: ServiceFacts, target: string | undefined): Promise<ServicePlan> {

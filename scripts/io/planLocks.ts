@@ -2,6 +2,7 @@ import { fail } from "../core/errors.ts";
 import type { KnownTables } from "../core/lockLevels.ts";
 import { listLocks } from "../core/planLocks.ts";
 import type { LockedMigration } from "../core/planLocksView.ts";
+import { renderRights } from "../core/planView.ts";
 import { orderScripts } from "../core/schedule.ts";
 import { parseSql } from "./parser.ts";
 import { readKnownTables } from "./postgres/knownTables.ts";
@@ -32,6 +33,7 @@ export async function readPlanLocks({ client, run }: PreparedUpgrade): Promise<L
       migration: pending.migration.name,
       mode: pending.mode,
       dependsOn: pending.dependsOn,
+      rights: renderRights(pending, schema),
       statements: listLocks({ schema, sql, statements: parsed.statements, known: tables }, fresh),
     });
   }

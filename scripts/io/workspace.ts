@@ -1,8 +1,9 @@
 import { type Dirent, existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { type Failure, fail } from "../core/errors.ts";
+import { type Externals, parseExternals } from "../core/externals.ts";
 import { byName, type Migration } from "../core/history.ts";
-import { parseSchemaFile } from "../core/schemaFile.ts";
+import { parseExtensions, parseSchemaFile } from "../core/schemaFile.ts";
 import { markSharedSchemas, type Service } from "../core/service.ts";
 import { checksumOf } from "./checksum.ts";
 
@@ -45,7 +46,14 @@ function readService(root: string, name: string): Service {
   }
   const parsed = parseSchemaFile(text, { service: name, file: schemaFile });
   if ("problem" in parsed) return { ...service, problem: parsed.problem };
-  return { ...service, schema: parsed.schemas[0], schemas: parsed.schemas };
+  // Few files hold the word, and reading this one twice takes its time.
+  const extensions = text.includes("extensions") ? parseExtensions(text) : [];
+  return {
+    ...service,
+    schema: parsed.schemas[0],
+    schemas: parsed.schemas,
+    ...(extensions.length > 0 && { extensions }),
+  };
 }
 
 function unreadableSchemaFile(
@@ -63,6 +71,12 @@ function unreadableSchemaFile(
       : `make it readable: chmod u+r ${schemaFile}`,
     cause: error,
   };
+}
+
+/** What a service's schema file repeats of other services. */
+export function readExternals({ dir, schema, schemas }: Service): Externals {
+  if (schemas.length < 2) return { tables: [], enums: [] };
+  return parseExternals(readFileSync(join(dir, PATHS.schemaFile), "utf8"), schema);
 }
 
 /**

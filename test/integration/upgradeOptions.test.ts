@@ -358,7 +358,7 @@ describe("depends-on", () => {
     const alone = await upgrade(site, "--app", "billing");
     expect(alone.status).toBe(1);
     expect(alone.of("billing").error).toMatch(
-      /^billing: 20250101000000_one depends on auth\/20250101000000_one, which is not applied\n {2}Why: auth is behind\n {2}Fix: make upgrade-head app=auth, or .*--app billing --with-dependencies/,
+      /^billing: 20250101000000_one depends on auth\/20250101000000_one, which is not applied\n {2}Why: auth is behind\n {2}Fix: make upgrade-head app=auth, or both at once: make upgrade-head app=billing with_dependencies=1/,
     );
     const both = await upgradeWell(site, "--app", "billing", "--with-dependencies");
     expect(both.reports.map(({ service, status }) => [service, status]).sort()).toEqual([

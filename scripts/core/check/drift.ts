@@ -1,6 +1,6 @@
 import { type CatalogDifference, type CatalogLike, compareCatalogs } from "../catalog.ts";
 import { LEDGER_TABLE } from "../ledger.ts";
-import { appRole } from "../roles.ts";
+import { appRole, isOwnerRole } from "../roles.ts";
 import type { CheckFinding } from "./finding.ts";
 
 /** The kinds of objects that lie in a schema. What belongs to none is not one service's to answer for. */
@@ -69,7 +69,10 @@ function normalise(kind: string, facts: Facts, schema: string): Facts {
   };
 }
 
-/** Grants as `grantee=rights`, without those of the object's owner and of the service's app role, and without who granted. */
+/**
+ * Grants as `grantee=rights`, without those of the object's owner and of the service's app role, without what lets
+ * another service's owner role refer to a table, which comes and goes with that service's foreign keys, and without who granted.
+ */
 function normaliseGrants(acl: unknown, { owner, schema }: { owner: unknown; schema: string }): string[] {
   const list = Array.isArray(acl) ? acl.map(String) : typeof acl === "string" ? [acl] : [];
   return list
@@ -78,7 +81,9 @@ function normaliseGrants(acl: unknown, { owner, schema }: { owner: unknown; sche
       const grantee = item.slice(0, item.lastIndexOf("="));
       return (
         grantee === "" ||
-        (unquote(grantee) !== unquote(String(owner)) && unquote(grantee) !== appRole(schema))
+        (unquote(grantee) !== unquote(String(owner)) &&
+          unquote(grantee) !== appRole(schema) &&
+          !(item.endsWith("=x") && isOwnerRole(unquote(grantee))))
       );
     })
     .sort();

@@ -34,6 +34,8 @@ export interface Ownership {
   schema: string;
   /** Tables that its schema file repeats of other services, by schema: foreign keys may point at them. */
   references: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Enums that it repeats in the same way: columns may be of these types. */
+  types?: ReadonlyMap<string, ReadonlySet<string>>;
   /** Schemas of the workspace's other services. */
   otherSchemas: readonly string[];
   /** Extensions that its schema file declares. */
@@ -41,6 +43,3 @@ export interface Ownership {
   /** Services whose schema files repeat tables of this one. */
   dependents: readonly string[];
 }
-
-/** The schema that provision keeps extensions in; it is on every service's search path. */
-export const EXTENSIONS_SCHEMA = "extensions";

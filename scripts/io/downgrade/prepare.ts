@@ -11,6 +11,7 @@ import { findBroken } from "../../core/drops.ts";
 import type { Failure } from "../../core/errors.ts";
 import { compareHistory } from "../../core/history.ts";
 import type { ServiceFacts, ServicePlan } from "../../core/plan.ts";
+import { renderRights } from "../../core/planView.ts";
 import { namesOf, parseReplaces } from "../../core/replaces.ts";
 import type { Service } from "../../core/service.ts";
 import { lendRights } from "../../core/transfer/lend.ts";
@@ -18,6 +19,7 @@ import { type Client, closeConnection, connect, explainLoss } from "../postgres/
 import { readDependents } from "../postgres/dependents.ts";
 import { readTexts } from "../transfer/halves.ts";
 import { gatherFacts, settleUnfinished } from "../upgrade/gather.ts";
+import { addRights } from "../upgrade/rights.ts";
 import { type PreparedUpgrade, readServer } from "../upgrade/upgrade.ts";
 import { readScript } from "../workspace.ts";
 import { readUndoSteps, type UndoStep } from "./scripts.ts";
@@ -53,7 +55,9 @@ export async function prepareDowngrade(request: DowngradeRequest): Promise<Prepa
       client,
       services.filter((other) => other !== service),
     );
-    const { plan, undo } = await decide(client, { facts, others, target: request.target });
+    const { plan: decided, undo: steps } = await decide(client, { facts, others, target: request.target });
+    const [plan = decided] = await addRights([decided], { services, client, dependsOn: onceNamed(facts) });
+    const undo = plan.refusal ? [] : steps.map((view, index) => withRights(view, plan, index));
     const applied = plan.standing.applied;
     const becomes = applied[applied.length - plan.pending.length - 1] ?? null;
     const run = { plans: [plan], stateOf: () => "applied" as const };
@@ -62,6 +66,23 @@ export async function prepareDowngrade(request: DowngradeRequest): Promise<Prepa
     await closeConnection(client);
     throw explainLoss(url, error);
   }
+}
+
+function withRights(view: UndoView, { service, pending }: ServicePlan, index: number): UndoView {
+  const script = pending[index];
+  const rights = script ? renderRights(script, service.schema) : [];
+  return rights.length > 0 ? { ...view, rights } : view;
+}
+
+/** What is undone may bring back what an earlier migration had made against another service. */
+function onceNamed({ service, migrations }: ServiceFacts): () => string[] {
+  let names: string[] | undefined;
+  return () => {
+    names ??= migrations.flatMap((migration) =>
+      parseDependsOn(readScript(service, migration)).map((one) => one.service),
+    );
+    return names;
+  };
 }
 
 async function decide(

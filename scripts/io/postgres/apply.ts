@@ -4,6 +4,7 @@ import { directionOf, rowsChanged } from "../../core/direction.ts";
 import { EXIT, fail, type SchemataError } from "../../core/errors.ts";
 import { isUnfinished, type LedgerRow } from "../../core/history.ts";
 import type { PendingScript } from "../../core/plan.ts";
+import { renderForeignRights } from "../../core/rights.ts";
 import type { Service } from "../../core/service.ts";
 import {
   LEAVE_SESSION,
@@ -212,6 +213,7 @@ function makeBatch(
         ...{ name, direction: directionOf([script]), checksum, sql, previous, expectedRows },
         recognises: script.recognises,
         lends: script.lends,
+        rights: renderForeignRights(script, job.rules.schema),
       },
       job.rules,
       {

@@ -1,3 +1,4 @@
+import { unqualifyExtensions } from "../../core/extensionNames.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { CATALOG_SQL } from "./catalogSql.ts";
 import type { Client } from "./connect.ts";
@@ -10,6 +11,16 @@ export type CatalogFacts = Record<string, unknown>;
 export type Catalog = Record<CatalogKind, Record<string, CatalogFacts>>;
 
 export const CATALOG_KINDS = Object.keys(CATALOG_SQL) as CatalogKind[];
+
+/** By schema; where an extension lives is no migration's to decide, and differs from database to database. */
+const EXTENSION_NAMES = `
+  SELECT n.nspname::text, array_agg(DISTINCT o.name::text) FROM (
+    SELECT 'pg_type'::regclass AS catalog, oid, typnamespace AS namespace, typname AS name FROM pg_type
+    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, proname FROM pg_proc
+    UNION ALL SELECT 'pg_opclass'::regclass, oid, opcnamespace, opcname FROM pg_opclass
+  ) o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.oid AND d.deptype = 'e'
+      JOIN pg_namespace n ON n.oid = o.namespace AND n.nspname !~ '^pg_'
+   GROUP BY n.nspname`;
 
 /**
  * Reads the catalog of some schemas, and of what belongs to no schema (extensions, casts, publications …), within the
@@ -25,14 +36,18 @@ export async function readCatalog(
     "SELECT set_config('schemata.search_path', current_setting('search_path'), true)",
     "SET LOCAL search_path = ''",
     renderReadCatalog(schemas, kinds),
+    EXTENSION_NAMES,
     "SELECT set_config('search_path', current_setting('schemata.search_path'), true)",
   ].join(";\n");
   const results = [await client.query({ text: message, rowMode: "array" })].flat();
   const rows = (results[2]?.rows ?? []) as [CatalogKind, string, string][];
+  const members = (results[3]?.rows ?? []) as [string, string[]][];
+  const unqualify = unqualifyExtensions(members.map(([schema, names]) => ({ schema, names })));
   const catalog = Object.fromEntries(CATALOG_KINDS.map((kind) => [kind, {}])) as Catalog;
-  for (const [kind, key, facts] of rows) {
+  for (const [kind, name, facts] of rows) {
+    const key = unqualify(name);
     if (Object.hasOwn(catalog[kind], key)) throw new Error(`two ${kind} are called ${key}`);
-    catalog[kind][key] = JSON.parse(facts) as CatalogFacts;
+    catalog[kind][key] = JSON.parse(unqualify(facts)) as CatalogFacts;
   }
   return catalog;
 }

@@ -1,3 +1,4 @@
+import { EXTENSIONS_SCHEMA, type InstalledExtensions } from "../../core/extensions.ts";
 import { LEDGER_TABLE } from "../../core/ledger.ts";
 import type { OwnerState } from "../../core/plan.ts";
 import { appRole, ownerRole } from "../../core/roles.ts";
@@ -15,6 +16,7 @@ export interface ServerFacts {
   pooled: boolean;
   citus: boolean;
   login: string;
+  extensions: InstalledExtensions;
 }
 
 /** What the database holds of one schema. */
@@ -37,7 +39,9 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
            current_setting('default_transaction_read_only')::boolean AS read_only,
            pg_backend_pid() AS pid,
            EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS citus,
-           current_user AS login`);
+           current_user AS login,
+           to_regnamespace('${EXTENSIONS_SCHEMA}') IS NOT NULL AS provisioned,
+           (SELECT json_object_agg(extname, nspname) FROM pg_extension JOIN pg_namespace n ON n.oid = extnamespace) AS schemas`);
   const [row] = rows;
   return {
     version: row.version,
@@ -46,6 +50,7 @@ export async function readServerFacts(client: Client): Promise<ServerFacts> {
     pooled: row.pid !== connectedPid(client),
     citus: row.citus,
     login: row.login,
+    extensions: { schemas: row.schemas ?? {}, provisioned: row.provisioned },
   };
 }
 

@@ -3,6 +3,7 @@ import { isPassing, planPause } from "../../core/backoff.ts";
 import { directionOf } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import type { PendingScript } from "../../core/plan.ts";
+import { renderForeignRights } from "../../core/rights.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { type Step, sessionSettings } from "../../core/statements.ts";
 import { renderStepwise, type StepText, type StepwiseText, unfinishedRow } from "../../core/stepwise.ts";
@@ -54,6 +55,7 @@ export async function applyStepwise(
       checksum,
       previous: ledger.previous,
       expectedRows: ledger.rows,
+      rights: renderForeignRights(script, rules.schema),
       steps: plan.steps,
       from,
     },

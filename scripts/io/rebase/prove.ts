@@ -1,5 +1,6 @@
 import { renderDifference } from "../../core/catalogView.ts";
 import { type Failure, fail, SchemataError } from "../../core/errors.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import type { Migration } from "../../core/history.ts";
 import { locate } from "../../core/locate.ts";
 import type { Move } from "../../core/rebase.ts";
@@ -64,7 +65,7 @@ async function proveMove(
       between: async () => {},
     });
     await client.query("ROLLBACK TO SAVEPOINT place");
-    await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+    await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
     await client.query(up);
     if (down === undefined || isBlank(down)) return move;
     const notes =
@@ -83,7 +84,7 @@ function isBlank(sql: string): boolean {
 
 async function isRevisionMissing(shadow: Shadow, service: Service): Promise<boolean | undefined> {
   const { client } = shadow;
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
   try {
     await using engine = await openShadowEngine(shadow, service, readSchemaFile(service));
     return (await explainEngine(service, () => engine.diff("database", "schema"))) !== "";

@@ -62,7 +62,7 @@ export async function runRepair(prepared: PreparedRepair, way: Way, run: RepairR
   if (!unfinished) return;
   const { service, ledger, migrations } = facts;
   const plan = planService(facts, { standing: compareHistory(migrations, ledger), selected: [] }, []);
-  const rules = makeRules(plan, { ...run.options, citus: server.citus });
+  const rules = makeRules(plan, { ...run.options, ...server });
   const { leftovers } = unfinished.diagnosis;
   if (leftovers.length > 0 && server.pooled) {
     fail({

@@ -1,5 +1,6 @@
 import { renderDifference } from "../../core/catalogView.ts";
 import { fail } from "../../core/errors.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import { parseModels } from "../../core/models.ts";
 import {
   guessRenames,
@@ -50,7 +51,7 @@ export async function draftRevision(
 ): Promise<Draft | undefined> {
   const { client } = shadow;
   const drafted = await inScratch(client, async () => {
-    await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+    await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
     const before = await readTables(client, service.schema);
     const renames = planRenames(service, { requests, before, text });
     if (renames.length > 0) await client.query(renderRenames(renames));

@@ -1,4 +1,5 @@
 import { type CatalogDifference, compareCatalogs } from "../../core/catalog.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import { readCatalog } from "../postgres/catalog.ts";
 import type { Client } from "../postgres/connect.ts";
 
@@ -30,6 +31,6 @@ export async function proveDown(
 
 /** Runs a script as an upgrade would, on the same search path, whatever the one before has set. */
 export async function runAs(client: Client, schema: string, sql: string): Promise<void> {
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
   await client.query(sql);
 }

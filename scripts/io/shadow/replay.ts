@@ -1,4 +1,5 @@
 import { SchemataError } from "../../core/errors.ts";
+import { searchPathTail } from "../../core/extensions.ts";
 import type { ServiceFacts } from "../../core/plan.ts";
 import { requireSound, type Service } from "../../core/service.ts";
 import { isBeginning } from "../../core/shadow.ts";
@@ -9,6 +10,7 @@ import { makeConnections } from "../upgrade/connections.ts";
 import { executePlans } from "../upgrade/execute.ts";
 import { gatherFacts } from "../upgrade/gather.ts";
 import { joinPlans, namedDependencies, planEach } from "../upgrade/planRun.ts";
+import { ensureExtensions } from "./extensions.ts";
 import { holdSchemas, type ShadowHold } from "./locks.ts";
 import { mendShadow } from "./mend.ts";
 import type { ShadowPlace, ShadowSurroundings } from "./place.ts";
@@ -30,7 +32,7 @@ export interface ReplayRequest extends ShadowSurroundings {
 const EMPTY = { ledger: [], ledgerColumns: undefined, occupied: false };
 /** Services replayed side by side. */
 const JOBS = 4;
-const RULES = { searchPathTail: [], lockWait: 60_000, lockTimeout: 60_000 };
+const RULES = { lockWait: 60_000, lockTimeout: 60_000 };
 
 /**
  * Brings the chosen services, and those that they depend on, to head in the shadow database. What is there already
@@ -167,6 +169,10 @@ async function replay(
   const schemas = new Set(facts.flatMap(({ service }) => service.schemas));
   if (facts.some(({ service, schemaExists }) => service.schemas.length > 1 || !schemaExists))
     await createSchemas(client, [...schemas]);
+  const extensions = await ensureExtensions(
+    client,
+    facts.map(({ service }) => service),
+  );
   if (run.plans.every(({ pending }) => pending.length === 0)) return;
   // Not the connection that holds the schemas: between scripts, and after a failure, a session is stripped of its locks.
   const connections = makeConnections(await connect(url, "schemata shadow"), {
@@ -178,7 +184,12 @@ async function replay(
   try {
     const outcomes = await executePlans(run, facts, {
       connections,
-      rulesOf: ({ service }) => ({ ...RULES, schema: service.schema, applicationName: "schemata shadow" }),
+      rulesOf: ({ service }) => ({
+        ...RULES,
+        schema: service.schema,
+        searchPathTail: searchPathTail(service, extensions),
+        applicationName: "schemata shadow",
+      }),
       retries: 3,
       url,
       pooled: false,

@@ -1,3 +1,4 @@
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import { LEDGER_TABLE } from "../../core/ledger.ts";
 import { quoteIdent } from "../../core/sql.ts";
 import type { Client } from "../postgres/connect.ts";
@@ -23,7 +24,7 @@ const OBJECTS = `
  */
 export async function renderDropAll(client: Client, schema: string): Promise<string> {
   // Types in a function's arguments are qualified unless the search path finds them.
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
   const { rows } = await client.query(
     `SELECT format('DROP %s IF EXISTS %s CASCADE;', kind, name) AS sql FROM (${OBJECTS}) o
       WHERE schema = $1::text::regnamespace

@@ -1,6 +1,7 @@
 import { compareCatalogs } from "../../core/catalog.ts";
 import { renderDifference } from "../../core/catalogView.ts";
 import { renderDownFile } from "../../core/downFile.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import type { Service } from "../../core/service.ts";
 import { quoteIdent } from "../../core/sql.ts";
 import { describeDataEffects, type Tables } from "../../core/tables.ts";
@@ -53,7 +54,7 @@ export async function proveEqual(
 ): Promise<string[]> {
   await client.query("SAVEPOINT candidate");
   try {
-    await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+    await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
     await client.query(sql);
     // What constraints put off to the end would fail there.
     await client.query("SET CONSTRAINTS ALL IMMEDIATE");

@@ -1,4 +1,5 @@
 import { fail, SchemataError } from "../../core/errors.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import type { ParsedStatement } from "../../core/parse.ts";
 import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
@@ -147,7 +148,7 @@ async function askEngine(
   service: Service,
 ): Promise<{ up: string; down: string } | undefined> {
   const { client } = shadow;
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
   try {
     await using engine = await openShadowEngine(shadow, service, readSchemaFile(service));
     const up = await explainEngine(service, () => engine.diff("empty", "database"));

@@ -1,4 +1,5 @@
 import { fail } from "../../core/errors.ts";
+import { type InstalledExtensions, searchPathTail, unknownExtensions } from "../../core/extensions.ts";
 import { NOTHING_FOUND } from "../../core/guardView.ts";
 import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
@@ -25,10 +26,12 @@ import { readScriptPlan } from "../script.ts";
 import { confirmOnDisk } from "./confirm.ts";
 import { makeConnections } from "./connections.ts";
 import { executePlans } from "./execute.ts";
+import { requireExtensions } from "./extensions.ts";
 import { gatherFacts, settleUnfinished } from "./gather.ts";
 import type { UpgradeOptions } from "./options.ts";
 import { type JudgeOptions, keepPendingTexts } from "./pending.ts";
 import { joinPlans, namedDependencies, planEach, type RunPlan } from "./planRun.ts";
+import { addRights } from "./rights.ts";
 
 /** What to upgrade, where, and how far. */
 export interface UpgradeRequest {
@@ -89,7 +92,11 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
     const judged = found ?? { report: NOTHING_FOUND };
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
-    const run = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
+    const warned = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
+    const run = {
+      ...warned,
+      plans: requireExtensions(await addRights(warned.plans, { services, client }), server.extensions),
+    };
     return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run, judged };
   } catch (error) {
     await closeConnection(client);
@@ -139,7 +146,7 @@ export async function runUpgrade(
   const connections = makeConnections(client, { url, jobs: options.jobs, onFewer });
   try {
     const rulesOf = (plan: ServicePlan) => ({
-      ...makeRules(plan, { ...options, citus: server.citus }),
+      ...makeRules(plan, { ...options, ...server }),
       turnSlice: TURN_SLICE_MS,
     });
     const { retries } = options;
@@ -164,13 +171,13 @@ export async function runUpgrade(
 
 /** The exact SQL of a prepared upgrade as a script for psql, ledger rows included. */
 export async function renderUpgradeSql(
-  { run, server }: { run: RunPlan; server: Pick<ServerFacts, "citus"> },
+  { run, server }: { run: RunPlan; server: Pick<ServerFacts, "citus"> & Partial<ServerFacts> },
   options: Pick<UpgradeOptions, "lockWait" | "lockTimeout">,
 ): Promise<string> {
   const parts = ["\\set ON_ERROR_STOP on"];
   for (const step of orderScripts(run.plans, run.stateOf)) {
     const { plan } = await readScriptPlan(step.plan.service, step.pending.migration);
-    parts.push(renderUpgradeStep(step, plan, makeRules(step.plan, { ...options, citus: server.citus })));
+    parts.push(renderUpgradeStep(step, plan, makeRules(step.plan, { ...options, ...server })));
   }
   return parts.join("\n");
 }
@@ -178,11 +185,16 @@ export async function renderUpgradeSql(
 /** The state that every transaction of a service begins with. */
 export function makeRules(
   { service, role }: ServicePlan,
-  { lockWait, lockTimeout, citus }: Pick<UpgradeOptions, "lockWait" | "lockTimeout"> & { citus: boolean },
+  {
+    lockWait,
+    lockTimeout,
+    citus,
+    extensions = unknownExtensions(service),
+  }: Pick<UpgradeOptions, "lockWait" | "lockTimeout"> & { citus: boolean; extensions?: InstalledExtensions },
 ): SessionRules {
   return {
     schema: service.schema,
-    searchPathTail: [],
+    searchPathTail: searchPathTail(service, extensions),
     role,
     applicationName: `schemata ${service.name}`,
     lockWait,

@@ -1,5 +1,6 @@
+import { EXTENSIONS_SCHEMA } from "../../extensions.ts";
 import { literalText, UNKNOWN_NAME } from "../dynamic.ts";
-import { EXTENSIONS_SCHEMA, type Ownership } from "../finding.ts";
+import type { Ownership } from "../finding.ts";
 import type { Call, Name } from "../names.ts";
 import { type Problem, type Rule, statementRule } from "../rule.ts";
 import { splitName } from "../text.ts";
@@ -26,6 +27,7 @@ const foreignSchema: Rule = {
     const named = units.flatMap((unit) =>
       foreignNames(unit, ownership)
         .filter(({ schema, use }) => schema !== "public" && use !== "reference")
+        .filter((name) => !isRepeatedType(name, ownership))
         .map((name) => foreignProblem(unit, name, ownership)),
     );
     const unreadable = remarks.filter(({ rule }) => rule === "foreign-schema");
@@ -86,6 +88,10 @@ function foreignNames(unit: Unit, ownership: Ownership): Name[] {
 
 function isOwn({ schema }: Name, ownership: Ownership): boolean {
   return schema === undefined || schema === ownership.schema;
+}
+
+function isRepeatedType({ schema = "", name, object, use }: Name, { types }: Ownership): boolean {
+  return object === "type" && use === "read" && types?.get(schema)?.has(name) === true;
 }
 
 /** DROP SCHEMA and the like are another rule's. */

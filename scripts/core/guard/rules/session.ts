@@ -1,5 +1,6 @@
+import { EXTENSIONS_SCHEMA } from "../../extensions.ts";
 import { literalText } from "../dynamic.ts";
-import { EXTENSIONS_SCHEMA, type Ownership } from "../finding.ts";
+import type { Ownership } from "../finding.ts";
 import { type Problem, type Rule, statementRule } from "../rule.ts";
 import { splitSearchPath } from "../text.ts";
 import { asText, settingValues, type Tree } from "../tree.ts";

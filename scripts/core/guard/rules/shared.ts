@@ -1,4 +1,5 @@
-import { EXTENSIONS_SCHEMA, type Ownership } from "../finding.ts";
+import { EXTENSIONS_SCHEMA } from "../../extensions.ts";
+import type { Ownership } from "../finding.ts";
 import type { Name } from "../names.ts";
 import { type Problem, type Rule, statementRule } from "../rule.ts";
 import { asText, asTree, optionsOf, optionText } from "../tree.ts";
