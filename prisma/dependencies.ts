@@ -1,5 +1,6 @@
 import { parseDependsOn } from "../scripts/core/dependsOn.ts";
 import { EXTENSIONS_SCHEMA, renderExtensions } from "../scripts/core/extensions.ts";
+import { namesOf, parseReplaces } from "../scripts/core/replaces.ts";
 import type { Service } from "../scripts/core/service.ts";
 import { quoteIdent } from "../scripts/core/sql.ts";
 import { makesItself } from "../scripts/io/shadow/extensions.ts";
@@ -44,10 +45,7 @@ export function renderShadowSetup(service: Service, services: readonly Service[]
         const owner = services.find(({ name, problem }) => name === needed.service && !problem);
         if (!owner) continue;
         const other = start(owner);
-        reach(
-          other,
-          other.migrations.findIndex(({ name }) => name === needed.migration),
-        );
+        reach(other, indexOf(other, needed.migration));
       }
       // Each anew, since a migration may leave another search path behind.
       parts.push(renderSearchPath(course.service.schema), script);
@@ -64,6 +62,15 @@ export function renderShadowSetup(service: Service, services: readonly Service[]
   if (courses.has(service.name)) parts.push(`DROP SCHEMA ${own} CASCADE`, `CREATE SCHEMA ${own}`);
   parts.push(renderSearchPath(service.schema));
   return parts.join(`\n;\n${SCRIPT_BREAK}\n`);
+}
+
+/** Where a migration stands in its course, or the one that it was squashed into; -1: nowhere. */
+function indexOf({ service, migrations }: Course, wanted: string): number {
+  const index = migrations.findIndex(({ name }) => name === wanted);
+  if (index !== -1) return index;
+  return migrations.findIndex((migration) =>
+    namesOf(parseReplaces(readScript(service, migration))).includes(wanted),
+  );
 }
 
 function renderSearchPath(schema: string): string {

@@ -3,10 +3,11 @@ import { EXIT, fail } from "../core/errors.ts";
 import { chooseServices, requireSound } from "../core/service.ts";
 import { followPrisma } from "../io/prisma.ts";
 import { ensureServer } from "../io/server/server.ts";
+import { actAsApp } from "../io/studio.ts";
 import { readServices } from "../io/workspace.ts";
 
 export default defineCommand({
-  describe: "Browse the data in Prisma Studio, opened on one service's schema or on all",
+  describe: "Browse the data in Prisma Studio, opened on one service's schema, as its app role, or on all",
   options: (yargs) =>
     yargs
       .option("app", { type: "string", describe: "A service (default: all)" })
@@ -20,7 +21,9 @@ export default defineCommand({
     if (!service) return fail({ fact: "This workspace has no service to show", fix: "schemata current" });
     await ensureServer(settings, note, signal);
     const args = ["studio", "--browser", browser, ...(port === undefined ? [] : ["--port", String(port)])];
-    const status = await followPrisma({ args, service, settings, env, signal }, (line) => {
+    const acting = app === undefined ? undefined : await actAsApp(settings.databaseUrl, service);
+    const own = acting === undefined ? settings : { ...settings, databaseUrl: acting };
+    const status = await followPrisma({ args, service, settings: own, env, signal }, (line) => {
       const [address] = /http:\/\/localhost:\d+/.exec(line) ?? [];
       if (address === undefined) return;
       for (const { name, schema } of services) {

@@ -5,6 +5,7 @@ import {
   renderDefinitions,
 } from "../../core/baseline/order.ts";
 import type { ColumnDefinition, WrittenSchema } from "../../core/baseline/written.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import type { Client } from "../postgres/connect.ts";
 import { COLUMNS_SQL, DEFINITION_SQL, NEEDS_SQL } from "./definitionsSql.ts";
 
@@ -24,7 +25,7 @@ export async function readWritten(client: Client, schema: string): Promise<Writt
 }
 
 async function readObjects(client: Client, schema: string): Promise<Omit<WrittenSchema, "columns">> {
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
   const definitions: Definition[] = [];
   for (const text of DEFINITION_SQL) {
     const { rows } = await client.query<Row>({ text, values: [schema], rowMode: "array" });

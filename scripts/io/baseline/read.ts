@@ -2,6 +2,7 @@ import { addModels } from "../../core/baseline/schemaFile.ts";
 import type { CatalogLike } from "../../core/catalog.ts";
 import { DRIFT_KINDS, splitCatalog } from "../../core/check/drift.ts";
 import { fail } from "../../core/errors.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import { parseExternals } from "../../core/externals.ts";
 import { ledgerName } from "../../core/ledger.ts";
 import { readCatalog } from "../postgres/catalog.ts";
@@ -46,7 +47,7 @@ export async function readSchema(
   const { rows } = await client.query("SELECT current_setting('server_version_num')::integer AS version");
   const { catalog, grantees } = await readPlainCatalog(client, service.schema);
   // The catalog was read under none.
-  await client.query("SELECT set_config('search_path', quote_ident($1), true)", [service.schema]);
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
   const { schemaFile, warnings } = await introspect(client, { url, service, text });
   return { version: rows[0].version, catalog, grantees, schemaFile, warnings };
 }

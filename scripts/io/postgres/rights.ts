@@ -16,9 +16,9 @@ export interface HeldRights {
 export async function readHolders(client: Client, schemas: readonly string[]): Promise<Set<string>> {
   const { rows } = await client.query(
     `SELECT DISTINCT wanted.schema
-       FROM unnest($1::text[], $2::text[]) AS wanted (schema, role) JOIN pg_roles r ON r.rolname = wanted.role
-       JOIN pg_namespace n ON n.nspname <> wanted.schema AND n.nspacl IS NOT NULL CROSS JOIN LATERAL aclexplode(n.nspacl) a
-      WHERE a.grantee = r.oid AND a.privilege_type = 'USAGE'`,
+       FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) a JOIN pg_roles r ON r.oid = a.grantee
+       JOIN unnest($1::text[], $2::text[]) AS wanted (schema, role) ON wanted.role = r.rolname
+      WHERE n.nspname <> wanted.schema AND a.privilege_type = 'USAGE'`,
     [schemas, schemas.map(ownerRole)],
   );
   return new Set(rows.map(({ schema }) => schema));

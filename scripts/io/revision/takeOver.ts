@@ -3,6 +3,7 @@ import type { WrittenSchema } from "../../core/baseline/written.ts";
 import type { CatalogLike } from "../../core/catalog.ts";
 import { compareDrift } from "../../core/check/drift.ts";
 import { SchemataError } from "../../core/errors.ts";
+import { renderSearchPathSql } from "../../core/extensions.ts";
 import { type RenameRequest, renderRenames, reverseRenames } from "../../core/rename.ts";
 import type { Service } from "../../core/service.ts";
 import { readWritten } from "../baseline/definitions.ts";
@@ -101,7 +102,7 @@ async function finish(
   const { client } = shadow;
   const { schema } = service;
   const { sql, down, missing, before } = await inScratch(client, async () => {
-    await client.query("SELECT set_config('search_path', quote_ident($1), true)", [schema]);
+    await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
     const before = await readTables(client, schema);
     await runUp(shadow, service, start.sql);
     const made = await readWritten(client, schema);
