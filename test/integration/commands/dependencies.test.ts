@@ -17,9 +17,11 @@ interface Pair {
   auth: string;
   billing: string;
   workspace: TestWorkspace;
+  /** With the login of an administrator who is no superuser. */
   databaseUrl: string;
   /** Runs the tool and expects it to succeed; returns all that it printed. */
   well(...args: string[]): Promise<string>;
+  /** As superuser, or the role. */
   query(sql: string, role?: string): Promise<Record<string, unknown>[]>;
   /** What billing's roles were granted in auth's schema. */
   grants(): Promise<string[]>;
@@ -59,9 +61,9 @@ CREATE TABLE "Invoice" ("id" INTEGER NOT NULL, "userId" INTEGER NOT NULL, "kind"
     `services/${auth}/migrations/20250101000000_init/down.sql`,
     `DROP TABLE "Secret";\nDROP TABLE "users";\nDROP TYPE "kind";\n`,
   );
-  const databaseUrl = await createDatabase(await testServer(major));
+  const superuser = await createDatabase(await testServer(major));
   const query: Pair["query"] = async (sql, role) => {
-    const client = new pg.Client({ connectionString: databaseUrl });
+    const client = new pg.Client({ connectionString: superuser });
     await client.connect();
     try {
       if (role !== undefined) await client.query(`SET ROLE ${quoteIdent(role)}`);
@@ -70,6 +72,12 @@ CREATE TABLE "Invoice" ("id" INTEGER NOT NULL, "userId" INTEGER NOT NULL, "kind"
       await client.end();
     }
   };
+  const admin = unique("admin");
+  const url = new URL(superuser);
+  await query(`CREATE USER ${admin} PASSWORD 'not-shown' CREATEROLE CREATEDB;
+    GRANT CREATE ON DATABASE ${quoteIdent(url.pathname.slice(1))} TO ${admin}`);
+  [url.username, url.password] = [admin, "not-shown"];
+  const databaseUrl = url.href;
   const well: Pair["well"] = async (...args) => {
     const { status, stdout, stderr } = await runCli(args, { root: workspace.root, databaseUrl });
     expect(status, stdout + stderr).toBe(0);

@@ -181,3 +181,13 @@ test("a script that cannot be parsed says where", () => {
     { rule: "syntax", line: 2, column: 1, message: 'syntax error at or near "SELEKT"' },
   ]);
 });
+
+test("columns may be of another service's enum that the schema file repeats, and nothing may change it", () => {
+  const types = new Map([["auth", new Set(["kind"])]]);
+  const column = 'ALTER TABLE t ADD COLUMN k "auth"."kind", ADD COLUMN l "auth"."kind"[] DEFAULT \'{}\';';
+  expect(places(column)).toEqual(["1:28 foreign-schema", "1:56 foreign-schema"]);
+  expect(places(column, { types })).toEqual([]);
+  expect(places("CREATE TABLE t (k auth.other);", { types })).toEqual(["1:19 foreign-schema"]);
+  expect(places("ALTER TYPE auth.kind ADD VALUE 'C';", { types })).toHaveLength(1);
+  expect(places("DROP TYPE auth.kind;", { types })).toHaveLength(1);
+});
