@@ -35,7 +35,7 @@ export interface GuardedScripts {
 
 /**
  * Guards all migrations of some services; `all` are the workspace's, which decides whose names are foreign. Unsafe DDL
- * is looked for where that is wanted, without regard to what is applied and how large tables are.
+ * is looked for where that is wanted, in each migration as if all tables of earlier ones were in use.
  */
 export async function guardServices(
   services: readonly Service[],
@@ -46,7 +46,11 @@ export async function guardServices(
     readScripts({ service: requireSound(service), migrations: readMigrations(service) }),
   );
   const report = await guardScripts(guarded, all);
-  return options.unsafe === "off" ? { report } : addUnsafe(report, guarded, options);
+  if (options.unsafe === "off") return { report };
+  const each = guarded.flatMap(({ service, scripts }) =>
+    scripts.map((script) => ({ service, scripts: [script] })),
+  );
+  return addUnsafe(report, each, options);
 }
 
 /** A report with what linting finds in some services' scripts. */

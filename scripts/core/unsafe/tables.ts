@@ -19,13 +19,15 @@ export function followTables(schema: string, present: PresentTables | undefined)
   /** By present name; undefined for what these scripts make. */
   const former = new Map<string, string | undefined>();
   const indexes = new Map(present?.indexes);
+  /** Of an index that nobody knows its own name stands for its table. */
+  const tableOf = (index: string) => indexes.get(index) ?? (present ? [] : index);
   const formerOf = (table: string) => {
     if (former.has(table)) return former.get(table);
     return !present || present.tables.has(table) ? table : undefined;
   };
   return {
     concerned: (node) => [
-      ...new Set(findTables(node, { schema, indexes }).flatMap((table) => formerOf(table) ?? [])),
+      ...new Set(findTables(node, { schema, tableOf }).flatMap((table) => formerOf(table) ?? [])),
     ],
     follow: (node) => {
       for (const table of findMade(node)) former.set(table, undefined);
@@ -49,9 +51,8 @@ function findMade(node: Node): string[] {
 /** The tables whose rows or readers a statement concerns: for a foreign key those of the table that refers. */
 function findTables(
   node: Node,
-  { schema, indexes }: { schema: string; indexes: ReadonlyMap<string, string> },
+  { schema, tableOf }: { schema: string; tableOf: (index: string) => string | string[] },
 ): string[] {
-  const tableOf = (index: string) => indexes.get(index) ?? [];
   if ("DropStmt" in node) {
     const { removeType, objects = [] } = node.DropStmt;
     const names = objects.map(nameOf).filter(({ parts }) => (parts.at(-2) ?? schema) === schema);

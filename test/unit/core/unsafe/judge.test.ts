@@ -88,9 +88,11 @@ describe("whose table a statement is about", () => {
   });
 
   test("what the scripts don't make is old where nobody knows", async () => {
-    const scripts = ["CREATE TABLE new (a int); CREATE INDEX i ON new (a); CREATE INDEX j ON thing (a);"];
+    const scripts = [
+      "CREATE TABLE new (a int); CREATE INDEX i ON new (a); CREATE INDEX j ON thing (a); DROP INDEX k; DROP INDEX i;",
+    ];
     const found = await attribute(scripts, {});
-    expect(found.map(({ tables }) => tables)).toEqual([["thing"]]);
+    expect(found.map(({ tables }) => tables)).toEqual([["thing"], ["k"]]);
   });
 });
 
