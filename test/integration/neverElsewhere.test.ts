@@ -74,7 +74,7 @@ async function readNeighbours(): Promise<string> {
   return JSON.stringify({ catalog, ...rows[0] });
 }
 
-const own = fc.constantFrom("invoices", "customers", "jobs", "billing.invoices", "tickets", "open_invoices");
+const own = fc.constantFrom("invoices", "customers", "jobs", "billing.invoices", "invoices_old", "open_invoices");
 const theirs = fc.constantFrom('auth."User"', 'auth."Session"', "shop.orders", "shop.documents", "public.t");
 const table = fc.oneof(own, theirs);
 const schema = fc.constantFrom("auth", "shop", "public", "billing", "pg_catalog");
@@ -191,7 +191,7 @@ const statement = fc.oneof(
     arbitrary: plain.map(
       (sql) =>
         `CREATE OR REPLACE FUNCTION later() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $f$ BEGIN ${sql}; RETURN NEW; END $f$;
-         CREATE TRIGGER later BEFORE INSERT ON tickets FOR EACH ROW EXECUTE FUNCTION later(); INSERT INTO tickets VALUES (1)`,
+         CREATE TRIGGER later BEFORE INSERT ON invoices_old FOR EACH ROW EXECUTE FUNCTION later(); INSERT INTO invoices_old VALUES (1)`,
     ),
   },
 );
