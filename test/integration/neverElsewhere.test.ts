@@ -74,7 +74,14 @@ async function readNeighbours(): Promise<string> {
   return JSON.stringify({ catalog, ...rows[0] });
 }
 
-const own = fc.constantFrom("invoices", "customers", "jobs", "billing.invoices", "invoices_old", "open_invoices");
+const own = fc.constantFrom(
+  "invoices",
+  "customers",
+  "jobs",
+  "billing.invoices",
+  "invoices_old",
+  "open_invoices",
+);
 const theirs = fc.constantFrom('auth."User"', 'auth."Session"', "shop.orders", "shop.documents", "public.t");
 const table = fc.oneof(own, theirs);
 const schema = fc.constantFrom("auth", "shop", "public", "billing", "pg_catalog");
