@@ -295,6 +295,8 @@ test("is replayed whole, whatever the shadow database holds of it", { timeout: 2
   expect(lagging.stdout).not.toMatch(/drift|replay/);
   expect((await upgradeWell(bench, "--app", "billing")).of("billing").applied).toEqual([answer.to.migration]);
   expect((await upgradeWell(bench)).of("auth").applied).toEqual([answer.from.migration]);
+  const squashed = await runOn(bench, ["squash", "--app", "billing", "--yes"]);
+  expect([squashed.status, squashed.stderr]).toEqual([1, expect.stringContaining("is half of a transfer")]);
   const done = await runOn(bench, ["check"]);
   expect([done.status, done.stdout]).toEqual([0, expect.stringContaining("no findings")]);
 });
