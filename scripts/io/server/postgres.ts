@@ -16,6 +16,7 @@ import type { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { fail } from "../../core/errors.ts";
 import type { Binaries } from "./binaries.ts";
+import { adviseMaking } from "./startFailure.ts";
 import type { ServerUser } from "./user.ts";
 
 interface DataFolder {
@@ -60,9 +61,7 @@ export async function runInitdb(options: InitOptions): Promise<void> {
   fail({
     fact: `the embedded server's data folder ${dataDir} could not be made`,
     why,
-    fix: /no space left/i.test(why)
-      ? "free some room on that disk, then make start-db"
-      : "correct that, then make start-db; or set DATABASE_URL to a server of your own",
+    fix: adviseMaking(why),
   });
 }
 

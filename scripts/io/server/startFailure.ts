@@ -51,3 +51,12 @@ function explain(
     return { why: `its data is damaged\n${why}`, fix: "restore a copy, or begin anew: make reset-db yes=1" };
   return { why, fix: `read ${logFile}; to begin anew: make reset-db yes=1` };
 }
+
+/** What helps where initdb failed, by its own words. */
+export function adviseMaking(said: string): string {
+  if (/no space left/i.test(said)) return "free some room on that disk, then make start-db";
+  // As in a container that runs under a number that nobody has.
+  const [, uid] = /could not look up effective user ID (\d+)/.exec(said) ?? [];
+  const first = uid === undefined ? "correct that" : `give the user ${uid} an entry in /etc/passwd`;
+  return `${first}, then make start-db; or set DATABASE_URL to a server of your own`;
+}

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { SchemataError } from "../../../../scripts/core/errors.ts";
 import { placeOf } from "../../../../scripts/io/server/place.ts";
 import { portTaken } from "../../../../scripts/io/server/portTaken.ts";
-import { failStart } from "../../../../scripts/io/server/startFailure.ts";
+import { adviseMaking, failStart } from "../../../../scripts/io/server/startFailure.ts";
 
 const place = placeOf({ root: import.meta.dirname, dbPort: 1 });
 
@@ -51,4 +51,15 @@ describe("a server that ended instead of starting", () => {
 test("the port advised is a port", () => {
   expect(portTaken({ port: 65_535 }, "other").fix).toContain("DB_PORT=65534");
   expect(portTaken({ port: 54_329 }, { workspace: "/w" }).fix).toContain("DB_PORT=54330");
+});
+
+test.each([
+  [
+    "initdb: could not look up effective user ID 2001: user does not exist",
+    /^give the user 2001 an entry in \/etc\/passwd, /,
+  ],
+  ["initdb: error: could not create directory: No space left on device", /^free some room/],
+  ["initdb: something new", /^correct that, .*DATABASE_URL/],
+])("a data folder that cannot be made: %s", (said, fix) => {
+  expect(adviseMaking(said)).toMatch(fix);
 });
