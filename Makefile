@@ -17,7 +17,7 @@ SOURCES := $(shell find scripts prisma -name '*.ts' -o -name '*.mjs')
 # neither make nor a shell reads the value again, whatever it holds. A name that no verb knows is a slip of the pen.
 OPTIONS := app m to on back range migration db yes empty rename dry_run sql json exit_code strict jobs \
 	with_dependencies offline format message check edited as_owner indicate_current require_roles \
-	lock_wait lock_timeout retries port browser write schema incomplete unsafe rows from_db stamp table citus
+	lock_wait lock_timeout retries port browser write schema incomplete unsafe rows from_db stamp table citus model
 SETTINGS := args only skip rounds dist DATABASE_URL SHADOW_DATABASE_URL DB_PORT DEBUG CI SCHEMATA_%
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(findstring command,$(origin $(name))),$(name)))
 $(foreach name,$(filter-out $(OPTIONS) $(SETTINGS) MAKE% -%,$(GIVEN)),$(error $(name)= is unknown; there are: $(OPTIONS) args))
@@ -65,7 +65,7 @@ provision: build ## give every service its schema and roles in a database of you
 init.sql: dist/cli.js $(wildcard services/*/schema.prisma) ## write init.sql anew from services/
 	@$(SCHEMATA) init-sql --write
 
-.PHONY: revision upgrade-head upgrade downgrade current history plan baseline stamp rebase squash transfer heads show sql check guard doctor
+.PHONY: revision upgrade-head upgrade downgrade current history plan baseline stamp rebase squash transfer heads show sql check sync guard doctor
 revision: build ## write the next migration from the schema file: app=auth m="add users" [empty=1] [rename=users.name=full_name] [from_db=1]
 	@$(SCHEMATA) revision
 
@@ -116,6 +116,9 @@ sql: build ## the SQL between two points, for psql: app=billing [range=a:b]
 
 check: build ## one answer for CI, exit status 3 when something is amiss: [app=billing] [offline=1] [format=github] [json=1]
 	@$(SCHEMATA) check
+
+sync: build ## bring what a schema file repeats of other services in line with theirs: app=billing [model=auth.User] [dry_run=1]
+	@$(SCHEMATA) sync
 
 guard: build ## report what a migration does beyond its service: [app=billing]
 	@$(SCHEMATA) guard

@@ -22,6 +22,7 @@ export const VERBS: Readonly<Record<string, Load>> = {
   current: () => import("./current.ts"),
   history: () => import("./history.ts"),
   check: () => import("./check.ts"),
+  sync: () => import("./sync.ts"),
   guard: () => import("./guard.ts"),
   doctor: () => import("./doctor.ts"),
   "start-db": () => import("./start-db.ts"),

@@ -53,11 +53,13 @@ export function applyEdits(text: string, edits: readonly TextEdit[]): string {
 
 /** The whole lines that a span lies in, their last line break included. */
 export function wholeLines(text: string, { start, end }: Span): Span {
-  const before = Math.max(text.lastIndexOf("\n", start - 1), text.lastIndexOf("\r", start - 1));
+  // The line feed of a pair belongs to the line that the pair ends.
+  const from = text.startsWith("\r\n", start - 1) ? start - 1 : start;
+  const before = Math.max(text.lastIndexOf("\n", from - 1), text.lastIndexOf("\r", from - 1));
   const rest = /\r\n|\n|\r/g;
   rest.lastIndex = end;
   const found = rest.exec(text);
-  return { start: start === 0 ? 0 : before + 1, end: found ? found.index + found[0].length : text.length };
+  return { start: from <= 0 ? 0 : before + 1, end: found ? found.index + found[0].length : text.length };
 }
 
 /** The line break that a text uses; the first one decides. */

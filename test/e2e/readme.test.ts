@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { parse } from "yaml";
@@ -164,6 +164,24 @@ const TRIALS: Record<string, Trial> = {
   },
   "make deploy app=auth": { check: () => atHead("auth") },
   "make init.sql": { check: notes("init.sql is up to date") },
+  "make sync app=billing model=auth.User": {
+    check: () => {
+      const text = readFileSync(join(copy.root, "services/billing/schema.prisma"), "utf8");
+      expect(text).toContain('schemas  = ["billing", "auth"]');
+      expect(text).toMatch(/^model User \{[^}]*@@map\("users"\)\n {2}@@schema\("auth"\)\n\}$/m);
+    },
+  },
+  "make sync app=billing": {
+    before: () => editSchema("billing", "@db.VarChar(35)", "@db.VarChar(12)"),
+    check: (result) => {
+      notes("billing: User.locale is String @db.VarChar(12) here, and String @db.VarChar(35)")(result);
+      // What follows in the README knows services without each other.
+      cpSync(
+        join(CHECKOUT, "services/billing/schema.prisma"),
+        join(copy.root, "services/billing/schema.prisma"),
+      );
+    },
+  },
   "make upgrade-head dry_run=1": {
     before: () => copy.run("make revision app=billing m=more empty=1"),
     check: prints(/^billing: \d+ migrations? to apply$/m),

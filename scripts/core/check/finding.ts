@@ -2,7 +2,15 @@ import type { Failure } from "../errors.ts";
 import type { Severity } from "../guard/finding.ts";
 
 /** What is looked at, and left out where it cannot be. */
-export type CheckPart = "schema-file" | "revision" | "reversal" | "guard" | "unsafe-ddl" | "ledger" | "drift";
+export type CheckPart =
+  | "schema-file"
+  | "dependency"
+  | "revision"
+  | "reversal"
+  | "guard"
+  | "unsafe-ddl"
+  | "ledger"
+  | "drift";
 
 /** One thing that is not as it should be. */
 export interface CheckFinding {

@@ -109,6 +109,7 @@ async function checkDatabases(
         }),
       ]
     : [leaveOut(["unsafe-ddl", "ledger", "drift"], live)];
+  if (isKnown) parts.push({ findings: await checkBreaks(judged, live, services), leftOut: [] });
   const readable = services.flatMap(
     (service) => read.find((one) => one.service === service) ?? readOther(service),
   );
@@ -128,6 +129,25 @@ async function checkDatabases(
     await answers.close();
   }
   return { parts, incomplete: !isKnown };
+}
+
+/** What pending migrations break of services that depend on theirs. */
+async function checkBreaks(
+  judged: readonly Judged[],
+  { dependents }: Live,
+  services: readonly Service[],
+): Promise<CheckFinding[]> {
+  const findings: CheckFinding[] = [];
+  for (const { facts, standing } of judged) {
+    const { service, migrations } = facts;
+    const known = dependents.get(service.schema);
+    const pending = migrations.filter(({ name }) => standing.pending.includes(name));
+    if (!known || pending.length === 0) continue;
+    const { findMigrationBreaks } = await import("../dependency/breaks.ts");
+    const found = await findMigrationBreaks(pending, { service, services, dependents: async () => known });
+    findings.push(...found.map((finding) => ({ ...finding, part: "dependency" as const })));
+  }
+  return findings;
 }
 
 function leaveOut(parts: CheckPart[], { message, why, fix }: SchemataError): Part {

@@ -26,7 +26,7 @@ export interface FileCheck {
   exceptions: Exception[];
 }
 
-/** Reads the files of some services: schema files that cannot be worked with, the guard's findings, proofs of reversals. */
+/** Reads the files of some services: schema files, what they repeat of each other, the guard's findings, proofs of reversals. */
 export async function checkFiles(chosen: readonly Service[], all: readonly Service[]): Promise<FileCheck> {
   const findings: CheckFinding[] = [];
   const read: ReadService[] = [];
@@ -36,6 +36,11 @@ export async function checkFiles(chosen: readonly Service[], all: readonly Servi
     else read.push(found);
   }
   for (const one of read) findings.push(...readReversals(one));
+  const depending = read.flatMap(({ service }) => (service.schemas.length > 1 ? [service] : []));
+  if (depending.length > 0) {
+    const { findStaleModels } = await import("../dependency/stale.ts");
+    findings.push(...findStaleModels(depending, all));
+  }
   const report = await guardMigrations(read, all);
   findings.push(...report.findings.map((finding) => ({ ...finding, part: "guard" as const })));
   return { read, findings, exceptions: report.exceptions };

@@ -1,3 +1,4 @@
+import { dependentsOf } from "../../core/dependents.ts";
 import type { Dependency } from "../../core/dependsOn.ts";
 import { renderDownFile } from "../../core/downFile.ts";
 import { SchemataError } from "../../core/errors.ts";
@@ -59,8 +60,19 @@ async function reviseOnShadow(
     if (confirmed.length > 0) {
       draft = await draftRevision(shadow, { service, renames: [...request.renames, ...confirmed] });
     }
+    if (draft)
+      draft = { ...draft, warnings: [...draft.warnings, ...(await warnOfBreaks(draft.sql, request))] };
     return draft && finishRevision(draft, request);
   });
+}
+
+/** What the migration would break of services that depend on this one, told by their schema files. */
+async function warnOfBreaks(sql: string, { service, services }: RevisionRequest): Promise<string[]> {
+  if (dependentsOf(service, services).length === 0) return [];
+  const { findScriptBreaks } = await import("../dependency/breaks.ts");
+  const request = { service, services, dependents: async () => [] };
+  const findings = await findScriptBreaks([{ file: service.schemaFile, sql }], request);
+  return findings.map(({ message, fix }) => `${message}\n  Fix: ${fix}`);
 }
 
 /** Writes the files while the shadow is still held, so that of two commands the later sees what the earlier wrote. */

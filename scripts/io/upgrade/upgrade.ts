@@ -1,5 +1,7 @@
+import { dependentsOf } from "../../core/dependents.ts";
 import { fail } from "../../core/errors.ts";
 import { type InstalledExtensions, searchPathTail, unknownExtensions } from "../../core/extensions.ts";
+import type { Finding } from "../../core/guard/finding.ts";
 import { NOTHING_FOUND } from "../../core/guardView.ts";
 import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
@@ -90,7 +92,8 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const { judge, services } = request;
     const database = { client, version: server.version };
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
-    const judged = found ?? { report: NOTHING_FOUND };
+    const breaks = judge ? await findBreaks(client, planned, services) : [];
+    const judged = addFindings(found ?? { report: NOTHING_FOUND }, breaks);
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
     const warned = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
     const run = {
@@ -119,6 +122,26 @@ async function warnForCitus(run: RunPlan, all: readonly Service[]): Promise<RunP
     plans.push({ ...plan, warnings: [...plan.warnings, ...warnings] });
   }
   return { ...run, plans };
+}
+
+/** What pending migrations break of other services; loads nothing where no service depends on one that has any. */
+async function findBreaks(
+  client: Client,
+  plans: readonly ServicePlan[],
+  services: readonly Service[],
+): Promise<Finding[]> {
+  const relied = plans.filter(
+    ({ service, pending }) => pending.length > 0 && dependentsOf(service, services).length > 0,
+  );
+  if (relied.length === 0) return [];
+  const { findPendingBreaks } = await import("../dependency/breaks.ts");
+  return findPendingBreaks(relied, { services, client });
+}
+
+function addFindings(judged: JudgedReport, more: readonly Finding[]): JudgedReport {
+  if (more.length === 0) return judged;
+  const { report } = judged;
+  return { ...judged, report: { ...report, findings: [...report.findings, ...more] } };
 }
 
 /** Asks what the server is, and refuses one that the tool cannot work on. */

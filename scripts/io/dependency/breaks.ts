@@ -1,0 +1,74 @@
+import { findBreaks, type JudgedScript } from "../../core/dependency/breaks.ts";
+import { findChanges, mayChangeSchema, type SchemaChange } from "../../core/dependency/changes.ts";
+import { dependentsOf } from "../../core/dependents.ts";
+import type { Dependent } from "../../core/drops.ts";
+import type { Finding } from "../../core/guard/finding.ts";
+import type { Migration } from "../../core/history.ts";
+import type { ParsedStatement } from "../../core/parse.ts";
+import type { ServicePlan } from "../../core/plan.ts";
+import type { Service } from "../../core/service.ts";
+import type { Client } from "../postgres/connect.ts";
+import { readDependents } from "../postgres/dependents.ts";
+import { shownFile } from "../script.ts";
+import { readScript } from "../workspace.ts";
+import { readSources } from "./sources.ts";
+
+/** What pending migrations break of services that depend on theirs; a plan of services without such costs nothing. */
+export async function findPendingBreaks(
+  plans: readonly Pick<ServicePlan, "service" | "pending">[],
+  { services, client }: { services: readonly Service[]; client: Client },
+): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { service, pending } of plans) {
+    const migrations = pending.flatMap(({ migration, recognises }) => (recognises ? [] : [migration]));
+    const dependents = () => readDependents(client, service.schema);
+    findings.push(...(await findMigrationBreaks(migrations, { service, services, dependents })));
+  }
+  return findings;
+}
+
+/** The same of some migrations in their order. */
+export function findMigrationBreaks(
+  migrations: readonly Migration[],
+  request: BreakRequest,
+): Promise<Finding[]> {
+  const { service } = request;
+  const scripts = migrations.map((migration) => ({
+    file: shownFile(service, migration),
+    sql: readScript(service, migration),
+  }));
+  return findScriptBreaks(scripts, request);
+}
+
+export interface BreakRequest {
+  service: Service;
+  /** All services of the workspace. */
+  services: readonly Service[];
+  /** What of other schemas stands on its tables in the database; asked only where something changes. */
+  dependents(): Promise<readonly Dependent[]>;
+}
+
+/** The same of scripts that run one after the other. */
+export async function findScriptBreaks(
+  scripts: readonly JudgedScript[],
+  { service, services, dependents }: BreakRequest,
+): Promise<Finding[]> {
+  const changes = await readChanges(scripts, service);
+  if (changes.length === 0) return [];
+  const sources = readSources([service, ...dependentsOf(service, services)]);
+  const owner = sources.find((one) => one.service.name === service.name);
+  if (!owner) return [];
+  return findBreaks(changes, scripts, { owner, sources, dependents: await dependents() });
+}
+
+async function readChanges(scripts: readonly JudgedScript[], { schema }: Service): Promise<SchemaChange[]> {
+  if (!scripts.some(({ sql }) => mayChangeSchema(sql))) return [];
+  const { parseSql } = await import("../parser.ts");
+  const parsed: ParsedStatement[][] = [];
+  for (const { sql } of scripts) {
+    const script = await parseSql(sql);
+    // What the parser rejects, the server will not run either.
+    parsed.push(script.ok ? script.statements : []);
+  }
+  return findChanges(parsed, schema);
+}

@@ -1,0 +1,133 @@
+import { randomBytes } from "node:crypto";
+import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { addModel } from "../../core/dependency/addModel.ts";
+import { isSame, ownOf, readSource, type SchemaSource } from "../../core/dependency/repeated.ts";
+import { type Sync, syncSchemaFile } from "../../core/dependency/sync.ts";
+import { EXIT, fail, SchemataError } from "../../core/errors.ts";
+import { locate } from "../../core/locate.ts";
+import { parseSchemaFile } from "../../core/schemaFile.ts";
+import { nearestName, type Service } from "../../core/service.ts";
+import { explainEngine, readSchemaFile } from "../revision/engine.ts";
+import { PATHS } from "../workspace.ts";
+import { readSources } from "./sources.ts";
+
+export interface SyncRequest {
+  service: Service;
+  /** All services of the workspace. */
+  services: readonly Service[];
+  /** Models to repeat, as `auth.User`. */
+  models: readonly string[];
+  dryRun: boolean;
+}
+
+/** What became of a schema file. */
+export interface Synced {
+  changes: string[];
+  before: string;
+  after: string;
+}
+
+/** Brings what a service's schema file repeats of others in line with theirs, and adds models; writes it whole or not at all. */
+export async function syncService({ service, services, models, dryRun }: SyncRequest): Promise<Synced> {
+  const sources = readSources(services);
+  const before = readSchemaFile(service);
+  let source = readSource(service, before);
+  const changes: string[] = [];
+  for (const model of models) {
+    const found = findModel(model, { source, sources });
+    if (source.definitions.some((one) => isSame(one, found.original))) continue;
+    source = readAgain(service, addModel(source, found));
+    changes.push(`${found.original.name} of ${found.owner.service.name} is repeated now`);
+  }
+  const sync = syncSchemaFile(source, sources);
+  refuseStuck(service, source, sync);
+  changes.unshift(...sync.changes);
+  if (sync.text === before) return { changes, before, after: before };
+  await requireValid(service, sync.text);
+  if (!dryRun) replaceSchemaFile(service, { before, after: sync.text });
+  return { changes, before, after: sync.text };
+}
+
+/** An added model may have listed a schema. */
+function readAgain(service: Service, text: string): SchemaSource {
+  const parsed = parseSchemaFile(text, { service: service.name, file: service.schemaFile });
+  return readSource({ ...service, ...("schemas" in parsed && parsed) }, text);
+}
+
+function findModel(wanted: string, { source, sources }: { source: SchemaSource; sources: SchemaSource[] }) {
+  const { service } = source;
+  const dot = wanted.indexOf(".");
+  const others = sources.filter((one) => one.service.name !== service.name);
+  const owner = others.find((one) => one.service.name === wanted.slice(0, dot));
+  const known = (owner ? [owner] : others).flatMap((one) =>
+    ownOf(one).flatMap(({ kind, name }) => (kind === "model" ? [`${one.service.name}.${name}`] : [])),
+  );
+  const original =
+    owner && ownOf(owner).find(({ kind, name }) => kind === "model" && name === wanted.slice(dot + 1));
+  if (owner && original) return { owner, original };
+  const nearest = nearestName(wanted, known);
+  return fail({
+    fact: `${service.name}: no other service has a model ${wanted}`,
+    why: known.length === 0 ? "there is none to repeat" : `there are ${known.slice(0, 10).join(", ")}`,
+    fix: nearest === undefined ? "name one as <service>.<model>" : `did you mean model=${nearest}?`,
+    status: EXIT.usage,
+  });
+}
+
+function refuseStuck({ name, schemaFile }: Service, { text }: SchemaSource, { stuck, changes }: Sync): void {
+  const [first] = stuck;
+  if (!first) return;
+  const lines = stuck.map(({ start, message }) => `${schemaFile}:${locate(text, start).line}: ${message}`);
+  fail({
+    fact: `${name}: ${schemaFile} cannot be synced without giving up something of its own`,
+    why: [...lines, ...changes].join("\n"),
+    fix: `take those fields out of ${schemaFile}, or have them refer to something else; then make sync app=${name} and make revision app=${name} m="…"`,
+    details: { file: schemaFile, line: locate(text, first.start).line },
+  });
+}
+
+/** Prisma's own parser has the last word before anything is written. */
+async function requireValid(service: Service, content: string): Promise<void> {
+  const { openEngine } = await import("../../../prisma/engine/open.ts");
+  const validate = () =>
+    explainEngine(service, async () => {
+      await using engine = await openEngine({ schemaFiles: [{ path: service.schemaFile, content }] });
+      await engine.validate();
+    });
+  await validate().catch((error: unknown) => {
+    if (!(error instanceof SchemataError)) throw error;
+    fail({
+      fact: `${service.name}: with the owners' models as they are, ${service.schemaFile} would not be valid; nothing was written`,
+      why: error.why,
+      fix: `correct what of its own stands against them in ${service.schemaFile}, then make sync app=${service.name}`,
+      cause: error,
+    });
+  });
+}
+
+/** In one step, so that nobody ever reads half a file; a byte order mark and the file's mode stay. */
+function replaceSchemaFile(
+  { name, dir, schemaFile }: Service,
+  { before, after }: { before: string; after: string },
+): void {
+  const file = realpathSync(join(dir, PATHS.schemaFile));
+  const half = `${file}.${randomBytes(6).toString("hex")}`;
+  try {
+    const present = readFileSync(file, "utf8");
+    const mark = present.startsWith("\uFEFF") ? "\uFEFF" : "";
+    if (present !== mark + before) {
+      fail({ fact: `${name}: ${schemaFile} changed meanwhile`, fix: "run the command again" });
+    }
+    writeFileSync(half, mark + after, { mode: statSync(file).mode });
+    renameSync(half, file);
+  } catch (error) {
+    rmSync(half, { force: true });
+    if (error instanceof SchemataError) throw error;
+    fail({
+      fact: `${name}: ${schemaFile} cannot be written: ${(error as Error).message}`,
+      fix: `chmod u+rwX services/${name} ${schemaFile}`,
+      cause: error,
+    });
+  }
+}

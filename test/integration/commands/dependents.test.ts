@@ -1,0 +1,109 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, expect, test } from "vitest";
+import type { CheckReport } from "../../../scripts/core/check/view.ts";
+import { createDatabase, testServer } from "../../support/postgres.ts";
+import { type Bench, revise, runOn } from "../../support/revision.ts";
+import { expectDecent } from "../../support/upgrade.ts";
+import { makeWorkspace } from "../../support/workspace.ts";
+
+const USER = `model User {
+  id       Int     @id
+  email    String  @unique
+  nickname String?
+
+  @@map("users")
+  @@schema("auth")
+}
+`;
+
+const BILLING = `model User {
+  id       Int       @id
+  nickname String?
+  invoices Invoice[]
+
+  @@map("users")
+  @@schema("auth")
+}
+
+model Invoice {
+  id     Int  @id
+  userId Int
+  user   User @relation(fields: [userId], references: [id])
+
+  @@schema("billing")
+}
+`;
+
+let bench: Bench;
+
+beforeEach(async () => {
+  bench = {
+    workspace: makeWorkspace({ auth: { models: USER }, billing: { models: BILLING, alsoSchemas: ["auth"] } }),
+    databaseUrl: await createDatabase(await testServer()),
+  };
+  await revise(bench, "auth");
+  await revise(bench, "billing");
+  const { status, stderr } = await run("upgrade-head");
+  expect(status, stderr).toBe(0);
+  expect(stderr).not.toContain("to which others refer");
+});
+
+async function run(...args: string[]) {
+  const result = await runOn(bench, args);
+  expectDecent(result);
+  return result;
+}
+
+function editAuth(from: string, to: string): void {
+  const path = "services/auth/schema.prisma";
+  const text = readFileSync(join(bench.workspace.root, path), "utf8");
+  expect(text).toContain(from);
+  bench.workspace.write(path, text.replace(from, to));
+}
+
+test("a column that another service repeats is warned of when its drop is drafted, checked, planned and applied", async () => {
+  editAuth("  nickname String?\n", "");
+  const { warnings, migration } = await revise(bench, "auth");
+  const message =
+    'drops the column "users"."nickname", to which others refer: billing by User.nickname (services/billing/schema.prisma:8)';
+  expect(warnings.join("\n")).toContain(message);
+  const file = `services/auth/migrations/${migration}/migration.sql`;
+  const checked = (await run("check", "--app", "auth", "--json")).json<CheckReport>();
+  expect(checked.findings).toEqual([
+    expect.objectContaining({ service: "auth", part: "dependency", rule: "breaks-dependent", file, message }),
+  ]);
+  for (const args of [["plan"], ["upgrade-head", "--dry-run"], ["upgrade-head", "--app", "auth"]]) {
+    const { status, stderr } = await run(...args);
+    expect(status).toBe(0);
+    expect(stderr).toContain(`Warning: auth: ${file}:`);
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('make revision app=billing m="…" and make upgrade-head app=billing');
+  }
+  // What is applied is no longer pending; the stale model remains a finding of the service that has it.
+  expect((await run("upgrade-head")).stderr).toBe("");
+  expect((await run("check", "--json")).json<CheckReport>().findings).toEqual([
+    expect.objectContaining({ service: "billing", rule: "stale-model", line: 8 }),
+  ]);
+});
+
+test("nobody is warned of what no other service repeats, or has followed already", async () => {
+  editAuth("  email    String  @unique\n", "");
+  expect((await revise(bench, "auth")).warnings.join("\n")).not.toContain("to which others refer");
+  editAuth("nickname String?", "alias    String?");
+  const renamed = await revise(bench, "auth", ["-m", "alias", "--rename", "users.nickname=alias"]);
+  expect(renamed.warnings.join("\n")).toContain('renames the column "users"."nickname" to "alias"');
+  const synced = await run("sync", "--app", "billing");
+  expect(synced.status, synced.stderr).toBe(0);
+  expect((await run("plan")).stderr).not.toContain("to which others refer");
+});
+
+test("a foreign key is found in the database, also by the constraint that it needs", async () => {
+  bench.workspace.writeMigration(
+    "auth",
+    "20990101000000_rekey",
+    'ALTER TABLE "users" DROP CONSTRAINT "users_pkey" CASCADE;\n',
+  );
+  const { stderr } = await run("plan", "--app", "auth");
+  expect(stderr).toContain("the foreign key Invoice_userId_fkey of billing.Invoice in the database");
+});
