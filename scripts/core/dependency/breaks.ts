@@ -1,4 +1,5 @@
 import type { Dependent } from "../drops.ts";
+import { parseExceptions } from "../guard/exceptions.ts";
 import type { Finding } from "../guard/finding.ts";
 import { locate } from "../locate.ts";
 import { columnOf, type Definition, fieldsOf } from "../models.ts";
@@ -6,6 +7,7 @@ import type { SchemaChange } from "./changes.ts";
 import { columnFields } from "./columns.ts";
 import { compareRepeated } from "./compare.ts";
 import { fieldsOfType, pairRepeated, type Repeated, type SchemaSource } from "./repeated.ts";
+import { BREAK_RULE } from "./rule.ts";
 import { nativeOf } from "./sqlTypes.ts";
 
 /** A script whose changes are judged. */
@@ -31,8 +33,32 @@ interface Reference {
   text: string;
 }
 
+/** What is found, and what scripts say may be: their exceptions let it pass. */
+export interface Breaks {
+  findings: Finding[];
+  passed: { file: string; rule: string }[];
+}
+
 /** What scripts of a service drop, rename or retype although others refer to it; one finding a change. */
 export function findBreaks(
+  changes: readonly SchemaChange[],
+  scripts: readonly JudgedScript[],
+  ground: BreakGround,
+): Breaks {
+  const all = listBreaks(changes, scripts, ground);
+  const isAllowed = ({ file }: Finding) =>
+    scripts.some((script) => script.file === file && declaresException(script.sql));
+  return {
+    findings: all.filter((finding) => !isAllowed(finding)),
+    passed: all.filter(isAllowed).map(({ file, rule }) => ({ file, rule })),
+  };
+}
+
+function declaresException(sql: string): boolean {
+  return parseExceptions(sql, [BREAK_RULE]).exceptions.length > 0;
+}
+
+function listBreaks(
   changes: readonly SchemaChange[],
   scripts: readonly JudgedScript[],
   ground: BreakGround,
@@ -48,14 +74,14 @@ export function findBreaks(
     const repeats = depending.flatMap(({ source, pairs }) =>
       pairs.flatMap((pair) => findRepeats(change, pair, source)),
     );
-    const references = [...repeats, ...findDependents(change, ground, depending, repeats)];
+    const references = [...repeats, ...findDependents(change, ground, repeats)];
     const [first] = references;
     const script = scripts[change.script];
     if (!first || !script) return [];
     const { line, column } = locate(script.sql, change.start);
     return [
       {
-        rule: "breaks-dependent",
+        rule: BREAK_RULE,
         severity: references.some(({ severity }) => severity === "error") ? "error" : "warning",
         service: owner.service.name,
         file: script.file,
@@ -122,22 +148,14 @@ function nameUsers({ name }: Definition, source: SchemaSource): string {
 function findDependents(
   change: SchemaChange,
   { owner, dependents, sources }: BreakGround,
-  depending: readonly { source: SchemaSource; pairs: readonly Repeated[] }[],
   repeats: readonly Reference[],
 ): Reference[] {
   return dependents.flatMap((one): Reference[] => {
     if (one.schema === owner.service.schema || !standsOn(one, change)) return [];
     const known = sources.find(({ service }) => service.schema === one.schema)?.service.name;
-    // Postgres lets what refers to it follow a rename; then only a schema file may have to follow, which was looked at.
-    const repeated = depending.some(
-      ({ source, pairs }) =>
-        source.service.name === known &&
-        pairs.some(({ definition }) => definition.inDatabase === one.referenced),
-    );
-    const follows = change.verb === "rename" || change.verb === "move";
-    const told = repeats.some(({ service }) => service === known);
-    if (follows && (repeated || told)) return [];
-    if (change.verb === "retype" && told) return [];
+    // Postgres lets what refers to it follow a rename: a schema file may have to follow too, which was looked at.
+    if ((change.verb === "rename" || change.verb === "move") && known !== undefined) return [];
+    if (change.verb === "retype" && repeats.some(({ service }) => service === known)) return [];
     const what = one.constraint === null ? "the view" : `the foreign key ${one.constraint} of`;
     const severity = change.verb === "drop" ? "error" : "warning";
     const text = `${what} ${one.schema}.${one.table} in the database`;

@@ -1,3 +1,4 @@
+import { BREAK_RULE } from "../dependency/rule.ts";
 import { locate } from "../locate.ts";
 import type { SqlParser } from "../parse.ts";
 import { isTransferToTheLetter } from "../transfer/lend.ts";
@@ -21,7 +22,7 @@ export interface GuardedScript {
 }
 
 /** The rules that a script may be excepted from. */
-const ALLOWABLE = [...RULES.map(({ name }) => name), ...Object.keys(UNSAFE_RULES)];
+const ALLOWABLE = [...RULES.map(({ name }) => name), ...Object.keys(UNSAFE_RULES), BREAK_RULE];
 
 /** Judges a migration by every rule, as PostgreSQL's own parsers read it. */
 export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, parser: SqlParser): Verdict {
@@ -38,8 +39,11 @@ export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, 
   const declared = parseExceptions(sql, ALLOWABLE);
   const allowed = new Set(declared.exceptions.map(({ rule }) => rule));
   const unused = declared.exceptions.filter(
-    // Whether unsafe DDL is found depends on the database.
-    ({ rule }) => !Object.hasOwn(UNSAFE_RULES, rule) && found.every((problem) => problem.rule !== rule),
+    // Whether unsafe DDL is found depends on the database, and what is broken on other services.
+    ({ rule }) =>
+      !Object.hasOwn(UNSAFE_RULES, rule) &&
+      rule !== BREAK_RULE &&
+      found.every((problem) => problem.rule !== rule),
   );
   const kept = [
     ...found.filter(({ rule }) => !allowed.has(rule)),

@@ -109,7 +109,7 @@ async function checkDatabases(
         }),
       ]
     : [leaveOut(["unsafe-ddl", "ledger", "drift"], live)];
-  if (isKnown) parts.push({ findings: await checkBreaks(judged, live, services), leftOut: [] });
+  if (isKnown) parts.push(await checkBreaks(judged, live, services));
   const readable = services.flatMap(
     (service) => read.find((one) => one.service === service) ?? readOther(service),
   );
@@ -136,8 +136,8 @@ async function checkBreaks(
   judged: readonly Judged[],
   { dependents }: Live,
   services: readonly Service[],
-): Promise<CheckFinding[]> {
-  const findings: CheckFinding[] = [];
+): Promise<UnsafePart> {
+  const part: UnsafePart = { findings: [], passed: [], leftOut: [] };
   for (const { facts, standing } of judged) {
     const { service, migrations } = facts;
     const known = dependents.get(service.schema);
@@ -145,9 +145,10 @@ async function checkBreaks(
     if (!known || pending.length === 0) continue;
     const { findMigrationBreaks } = await import("../dependency/breaks.ts");
     const found = await findMigrationBreaks(pending, { service, services, dependents: async () => known });
-    findings.push(...found.map((finding) => ({ ...finding, part: "dependency" as const })));
+    part.findings.push(...found.findings.map((finding) => ({ ...finding, part: "dependency" as const })));
+    part.passed.push(...found.passed);
   }
-  return findings;
+  return part;
 }
 
 function leaveOut(parts: CheckPart[], { message, why, fix }: SchemataError): Part {

@@ -1,8 +1,7 @@
-import { findBreaks, type JudgedScript } from "../../core/dependency/breaks.ts";
+import { type Breaks, findBreaks, type JudgedScript } from "../../core/dependency/breaks.ts";
 import { findChanges, mayChangeSchema, type SchemaChange } from "../../core/dependency/changes.ts";
 import { dependentsOf } from "../../core/dependents.ts";
 import type { Dependent } from "../../core/drops.ts";
-import type { Finding } from "../../core/guard/finding.ts";
 import type { Migration } from "../../core/history.ts";
 import type { ParsedStatement } from "../../core/parse.ts";
 import type { ServicePlan } from "../../core/plan.ts";
@@ -17,21 +16,23 @@ import { readSources } from "./sources.ts";
 export async function findPendingBreaks(
   plans: readonly Pick<ServicePlan, "service" | "pending">[],
   { services, client }: { services: readonly Service[]; client: Client },
-): Promise<Finding[]> {
-  const findings: Finding[] = [];
+): Promise<Breaks> {
+  const all: Breaks = { findings: [], passed: [] };
   for (const { service, pending } of plans) {
     const migrations = pending.flatMap(({ migration, recognises }) => (recognises ? [] : [migration]));
     const dependents = () => readDependents(client, service.schema);
-    findings.push(...(await findMigrationBreaks(migrations, { service, services, dependents })));
+    const { findings, passed } = await findMigrationBreaks(migrations, { service, services, dependents });
+    all.findings.push(...findings);
+    all.passed.push(...passed);
   }
-  return findings;
+  return all;
 }
 
 /** The same of some migrations in their order. */
 export function findMigrationBreaks(
   migrations: readonly Migration[],
   request: BreakRequest,
-): Promise<Finding[]> {
+): Promise<Breaks> {
   const { service } = request;
   const scripts = migrations.map((migration) => ({
     file: shownFile(service, migration),
@@ -52,12 +53,12 @@ export interface BreakRequest {
 export async function findScriptBreaks(
   scripts: readonly JudgedScript[],
   { service, services, dependents }: BreakRequest,
-): Promise<Finding[]> {
+): Promise<Breaks> {
   const changes = await readChanges(scripts, service);
-  if (changes.length === 0) return [];
+  if (changes.length === 0) return { findings: [], passed: [] };
   const sources = readSources([service, ...dependentsOf(service, services)]);
   const owner = sources.find((one) => one.service.name === service.name);
-  if (!owner) return [];
+  if (!owner) return { findings: [], passed: [] };
   return findBreaks(changes, scripts, { owner, sources, dependents: await dependents() });
 }
 

@@ -71,7 +71,7 @@ async function warnOfBreaks(sql: string, { service, services }: RevisionRequest)
   if (dependentsOf(service, services).length === 0) return [];
   const { findScriptBreaks } = await import("../dependency/breaks.ts");
   const request = { service, services, dependents: async () => [] };
-  const findings = await findScriptBreaks([{ file: service.schemaFile, sql }], request);
+  const { findings } = await findScriptBreaks([{ file: service.schemaFile, sql }], request);
   return findings.map(({ message, fix }) => `${message}\n  Fix: ${fix}`);
 }
 

@@ -1,7 +1,6 @@
 import { dependentsOf } from "../../core/dependents.ts";
 import { fail } from "../../core/errors.ts";
 import { type InstalledExtensions, searchPathTail, unknownExtensions } from "../../core/extensions.ts";
-import type { Finding } from "../../core/guard/finding.ts";
 import { NOTHING_FOUND } from "../../core/guardView.ts";
 import { requireRoles, type ServiceFacts, type ServicePlan } from "../../core/plan.ts";
 import { orderScripts } from "../../core/schedule.ts";
@@ -92,8 +91,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const { judge, services } = request;
     const database = { client, version: server.version };
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
-    const breaks = judge ? await findBreaks(client, planned, services) : [];
-    const judged = addFindings(found ?? { report: NOTHING_FOUND }, breaks);
+    const judged = await addBreaks(found ?? { report: NOTHING_FOUND }, judge ? planned : [], request, client);
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
     const warned = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
     const run = {
@@ -124,24 +122,21 @@ async function warnForCitus(run: RunPlan, all: readonly Service[]): Promise<RunP
   return { ...run, plans };
 }
 
-/** What pending migrations break of other services; loads nothing where no service depends on one that has any. */
-async function findBreaks(
-  client: Client,
+/** A report with what pending migrations break of other services; loads nothing where none depends on one that has any. */
+async function addBreaks(
+  judged: JudgedReport,
   plans: readonly ServicePlan[],
-  services: readonly Service[],
-): Promise<Finding[]> {
+  { services }: UpgradeRequest,
+  client: Client,
+): Promise<JudgedReport> {
   const relied = plans.filter(
     ({ service, pending }) => pending.length > 0 && dependentsOf(service, services).length > 0,
   );
-  if (relied.length === 0) return [];
+  if (relied.length === 0) return judged;
   const { findPendingBreaks } = await import("../dependency/breaks.ts");
-  return findPendingBreaks(relied, { services, client });
-}
-
-function addFindings(judged: JudgedReport, more: readonly Finding[]): JudgedReport {
-  if (more.length === 0) return judged;
-  const { report } = judged;
-  return { ...judged, report: { ...report, findings: [...report.findings, ...more] } };
+  const { mergeVerdict } = await import("../../core/unsafe/report.ts");
+  const report = mergeVerdict(judged.report, await findPendingBreaks(relied, { services, client }));
+  return { ...judged, report };
 }
 
 /** Asks what the server is, and refuses one that the tool cannot work on. */

@@ -73,15 +73,18 @@ test("a column that another service repeats is warned of when its drop is drafte
   expect(checked.findings).toEqual([
     expect.objectContaining({ service: "auth", part: "dependency", rule: "breaks-dependent", file, message }),
   ]);
+  const strict = await run("upgrade-head", "--app", "auth", "--strict");
+  expect(strict.status).toBe(1);
+  expect(strict.stderr).toContain("1 error in its pending migrations, and --strict is set");
   for (const args of [["plan"], ["upgrade-head", "--dry-run"], ["upgrade-head", "--app", "auth"]]) {
     const { status, stderr } = await run(...args);
     expect(status).toBe(0);
-    expect(stderr).toContain(`Warning: auth: ${file}:`);
+    expect(stderr).toMatch(new RegExp(`^${file}:\\d+:\\d+ error breaks-dependent$`, "m"));
     expect(stderr).toContain(message);
     expect(stderr).toContain('make revision app=billing m="…" and make upgrade-head app=billing');
   }
   // What is applied is no longer pending; the stale model remains a finding of the service that has it.
-  expect((await run("upgrade-head")).stderr).toBe("");
+  expect((await run("upgrade-head")).stderr).not.toContain("to which others refer");
   expect((await run("check", "--json")).json<CheckReport>().findings).toEqual([
     expect.objectContaining({ service: "billing", rule: "stale-model", line: 8 }),
   ]);
@@ -96,6 +99,16 @@ test("nobody is warned of what no other service repeats, or has followed already
   const synced = await run("sync", "--app", "billing");
   expect(synced.status, synced.stderr).toBe(0);
   expect((await run("plan")).stderr).not.toContain("to which others refer");
+});
+
+test("an exception with a reason lets it pass, and is listed", async () => {
+  const script =
+    '-- schemata:allow breaks-dependent because billing follows today\nALTER TABLE "users" DROP COLUMN "nickname";\n';
+  bench.workspace.writeMigration("auth", "20990101000000_drop", script);
+  const { status, stderr } = await run("upgrade-head", "--app", "auth", "--strict", "--unsafe", "off");
+  expect(status, stderr).toBe(0);
+  expect(stderr).toContain("breaks-dependent (1): billing follows today");
+  expect(stderr).not.toContain("to which others refer");
 });
 
 test("a foreign key is found in the database, also by the constraint that it needs", async () => {

@@ -94,7 +94,7 @@ async function stale(bench: Bench, ...args: string[]) {
   const result = await runOn(bench, ["check", "--json", ...args]);
   const { findings } = result.json<CheckReport>();
   return findings
-    .filter(({ part }) => part === "dependency")
+    .filter(({ rule }) => rule.startsWith("stale"))
     .map(({ rule, message }) => `${rule}: ${message}`);
 }
 

@@ -72,7 +72,7 @@ async function judge(
   const owner = readSource({ ...file("auth"), schemas: ["auth"] }, auth);
   const sources = [owner, readSource({ ...file("billing"), schemas: ["billing", "auth"] }, billing)];
   const judged = texts.map((sql, index) => ({ file: `${index}.sql`, sql }));
-  return findBreaks(changes, judged, { owner, sources, dependents }).map(
+  return findBreaks(changes, judged, { owner, sources, dependents }).findings.map(
     ({ file: where, line, column, severity, message }) =>
       `${where}:${line}:${column} ${severity} ${message.replace(", to which others refer", "")}`,
   );
