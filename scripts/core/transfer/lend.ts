@@ -57,7 +57,7 @@ export type ReadTexts = (schema: string) => { name: string; sql: string }[] | un
  * agreed: by a migration of its own that depends on the one that moves it.
  */
 export function lendRights(plan: ServicePlan, readTexts: ReadTexts): ServicePlan {
-  if (plan.role === undefined || plan.pending.every(({ transfer }) => !transfer)) return plan;
+  if (plan.pending.every(({ transfer }) => !transfer)) return plan;
   for (const { transfer, migration } of plan.pending) {
     if (!transfer) continue;
     const wanted = `${plan.service.name}/${migration.name}`;
@@ -65,7 +65,8 @@ export function lendRights(plan: ServicePlan, readTexts: ReadTexts): ServicePlan
       return { ...plan, pending: [], refusal: notAgreed(plan, { transfer, migration: migration.name }) };
     }
   }
-  const pending = plan.pending.map((script) => (script.transfer ? { ...script, lends: true } : script));
+  const lends = plan.role !== undefined;
+  const pending = plan.pending.map((script) => (script.transfer ? { ...script, lends } : script));
   return { ...plan, pending };
 }
 
