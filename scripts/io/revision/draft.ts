@@ -14,6 +14,7 @@ import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
 import { describeDataEffects, renameTables, type Tables } from "../../core/tables.ts";
 import { sqlState } from "../postgres/connect.ts";
+import { renderForOneTransaction } from "../shadow/oneTransaction.ts";
 import { proveDown } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "./engine.ts";
@@ -87,11 +88,12 @@ export async function proveDraft(
 ): Promise<Pick<Draft, "down" | "notes" | "proven" | "notRestored" | "guesses">> {
   const renamed = renameTables(before, renames);
   let after: Tables = before;
+  const [up, back] = [await asOneTransaction(sql), await asOneTransaction(down)];
   const { differences, failure } = await inScratch(client, () =>
     proveDown(client, {
       schema: service.schema,
-      up: sql,
-      down,
+      up,
+      down: back,
       between: async () => {
         after = await readTables(client, service.schema);
       },
@@ -108,6 +110,12 @@ export async function proveDraft(
     ...notRestored.map((what) => `Does not restore: ${what}.`),
   ];
   return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
+}
+
+/** Prisma writes BEGIN and COMMIT around what makes an enum anew, which would end the transaction of the proof. */
+async function asOneTransaction(script: string): Promise<string> {
+  const rendered = await renderForOneTransaction(script);
+  return "sql" in rendered ? rendered.sql : script;
 }
 
 /** The renames that were asked for, held against the tables and the models. */

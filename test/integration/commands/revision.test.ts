@@ -339,3 +339,18 @@ describe("bad input", () => {
     `);
   });
 });
+
+test("an enum that Prisma makes anew in a transaction of its own leaves nothing in the shadow database", async () => {
+  const role = (values: string) =>
+    `enum Role {\n${values}\n  @@schema("auth")\n}\nmodel Member {\n  id Int @id\n  role Role\n  name String\n  @@schema("auth")\n}\n`;
+  writeModels(bench.workspace, "auth", role("  A\n  B"));
+  await revise(bench, "auth");
+  // The way back is BEGIN; … COMMIT; and then the column.
+  writeModels(bench.workspace, "auth", role("  A\n  B\n  C").replace("  name String\n", ""));
+  expect(await revise(bench, "auth")).toMatchObject({ proven: true });
+  expect(await revise(bench, "auth", ["--check"])).toMatchObject({ status: "unchanged" });
+  // And so is the way there.
+  writeModels(bench.workspace, "auth", role("  A"));
+  expect(await revise(bench, "auth")).toMatchObject({ proven: true });
+  expect(await revise(bench, "auth", ["--check"])).toMatchObject({ status: "unchanged" });
+});
