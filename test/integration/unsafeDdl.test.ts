@@ -149,7 +149,7 @@ describe("unsafe DDL in pending migrations", () => {
     ]);
   });
 
-  test("without Squawk that is said, and nothing else changes", async () => {
+  test("without Squawk that is said, and nothing else changes without --strict", async () => {
     const folder = mkdtempSync(join(inject("run").folder, "without-squawk-"));
     cpSync(await toolFolder(), join(folder, "dist"), { recursive: true });
     mkdirSync(join(folder, "node_modules"));
@@ -157,11 +157,13 @@ describe("unsafe DDL in pending migrations", () => {
       if (name !== "squawk-cli")
         symlinkSync(join(CHECKOUT, "node_modules", name), join(folder, "node_modules", name));
     }
-    const { exitCode, stdout, stderr } = await execa(
-      process.execPath,
-      [join(folder, "dist/cli.js"), "--root", workspace.root, "plan", "--json"],
-      { env: { PATH: process.env.PATH ?? "", DATABASE_URL: databaseUrl }, extendEnv: false, reject: false },
-    );
+    const runWithout = (...args: string[]) =>
+      execa(process.execPath, [join(folder, "dist/cli.js"), "--root", workspace.root, ...args], {
+        env: { PATH: process.env.PATH ?? "", DATABASE_URL: databaseUrl },
+        extendEnv: false,
+        reject: false,
+      });
+    const { exitCode, stdout, stderr } = await runWithout("plan", "--json");
     expect([exitCode, stderr.split("\n").filter((line) => !line.includes("no owner role"))]).toEqual([
       0,
       [
@@ -172,6 +174,9 @@ describe("unsafe DDL in pending migrations", () => {
       ],
     ]);
     expect(JSON.parse(stdout).findings).toEqual([]);
+    const strict = await runWithout("plan", "--strict");
+    expect([strict.exitCode, strict.stdout]).toEqual([1, ""]);
+    expect(strict.stderr).toContain("Why: --strict wants it looked at");
   });
 
   test("--strict refuses the service before anything is touched, and what waits for it", async () => {

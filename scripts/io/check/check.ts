@@ -110,6 +110,7 @@ async function checkDatabases(
       ]
     : [leaveOut(["unsafe-ddl", "ledger", "drift"], live)];
   if (isKnown) parts.push(await checkBreaks(judged, live, services));
+  const isWhole = isKnown && parts.every(({ leftOut }) => leftOut.length === 0);
   const readable = services.flatMap(
     (service) => read.find((one) => one.service === service) ?? readOther(service),
   );
@@ -128,7 +129,7 @@ async function checkDatabases(
   } finally {
     await answers.close();
   }
-  return { parts, incomplete: !isKnown };
+  return { parts, incomplete: !isWhole };
 }
 
 /** What pending migrations break of services that depend on theirs. */

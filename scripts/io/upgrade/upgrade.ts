@@ -92,6 +92,7 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const database = { client, version: server.version };
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
     const judged = await addBreaks(found ?? { report: NOTHING_FOUND }, judge ? planned : [], request, client);
+    if (judge?.strict && judged.problem) fail({ ...judged.problem, why: "--strict wants it looked at" });
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
     const warned = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
     const run = {

@@ -197,11 +197,14 @@ describe("data loss", () => {
       ALTER TABLE "users" DROP COLUMN "name";
       "
     `);
-    expect(result.stderr).toMatchInlineSnapshot(`
+    expect(result.stderr.replaceAll(name, "<name>")).toMatchInlineSnapshot(`
       "Warning: auth: You are about to drop the column \`name\` on the \`users\` table. All the data in the column will be lost.
       Note: auth: down.sql does not restore the values of "name" in "users", which migration.sql drops
-      Found in pending migrations: 0 errors, 1 warning
-      services/auth/migrations/20261125162743_drop_name/migration.sql:11:21 warning ban-drop-column
+      Found in pending migrations: 0 errors, 2 warnings
+      services/auth/migrations/<name>/migration.sql:8:1 warning require-concurrent-index-deletion
+        auth: DROP INDEX keeps all reads and writes of the table waiting, once it waits for one of them
+        Fix: write DROP INDEX CONCURRENTLY, alone in a migration of its own
+      services/auth/migrations/<name>/migration.sql:11:21 warning ban-drop-column
         auth: programs at work may still use the column, and its values are gone
         Fix: expand and contract: first release the program that does without it, then drop it in a later migration"
     `);
