@@ -6,6 +6,7 @@ import { quoteIdent } from "../scripts/core/sql.ts";
 import { makesItself } from "../scripts/io/shadow/extensions.ts";
 import { readMigrations, readScript } from "../scripts/io/workspace.ts";
 import { SCRIPT_BREAK } from "./engine/scriptBreak.ts";
+import { isLeftTo, readLoneTransfers } from "./transfers.ts";
 
 /** A service whose migrations are being written down, one after the other. */
 interface Course {
@@ -18,9 +19,12 @@ interface Course {
 /**
  * SQL that makes, in an empty database, the schemas a service depends on, from the migrations of the services that
  * own them, each after what its depends-on lines name. Where these need some of the service itself, that is made first
- * and dropped in the end, since its own migrations are replayed next: what referred to it goes with it.
+ * and dropped in the end, since its own migrations are replayed next: what referred to it goes with it. `undefined`: there
+ * is nothing to be set up.
  */
-export function renderShadowSetup(service: Service, services: readonly Service[]): string {
+export function renderShadowSetup(service: Service, services: readonly Service[]): string | undefined {
+  const { origins, statements } = readLoneTransfers(service);
+  if (service.schemas.length < 2 && statements.length === 0) return undefined;
   const parts: string[] = [];
   const courses = new Map<string, Course>();
   const start = (owner: Service): Course => {
@@ -41,6 +45,7 @@ export function renderShadowSetup(service: Service, services: readonly Service[]
       if (!migration) return;
       course.next += 1;
       const script = readScript(course.service, migration);
+      if (isLeftTo(service, script)) continue;
       for (const needed of parseDependsOn(script)) {
         const owner = services.find(({ name, problem }) => name === needed.service && !problem);
         if (!owner) continue;
@@ -57,10 +62,10 @@ export function renderShadowSetup(service: Service, services: readonly Service[]
     if (owner) reach(start(owner));
     else parts.push(`CREATE SCHEMA IF NOT EXISTS ${quoteIdent(schema)}`);
   };
-  for (const schema of service.schemas.slice(1)) addSchema(schema);
+  for (const schema of [...service.schemas.slice(1), ...origins]) addSchema(schema);
   const own = quoteIdent(service.schema);
   if (courses.has(service.name)) parts.push(`DROP SCHEMA ${own} CASCADE`, `CREATE SCHEMA ${own}`);
-  parts.push(renderSearchPath(service.schema));
+  parts.push(...statements, renderSearchPath(service.schema));
   return parts.join(`\n;\n${SCRIPT_BREAK}\n`);
 }
 

@@ -35,6 +35,7 @@ function configure(dir: string): PrismaConfig {
   const { shadowDatabaseUrl } = settings;
   const externals = readExternals(service);
   const seed = seedCommand(service.dir);
+  const initShadowDb = renderShadowSetup(service, services);
   return {
     schema: join(service.dir, PATHS.schemaFile),
     datasource: {
@@ -47,7 +48,7 @@ function configure(dir: string): PrismaConfig {
     migrations: {
       path: join(service.dir, PATHS.migrations),
       ...(seed !== undefined && { seed }),
-      ...(service.schemas.length > 1 && { initShadowDb: renderShadowSetup(service, services) }),
+      ...(initShadowDb !== undefined && { initShadowDb }),
     },
   };
 }
