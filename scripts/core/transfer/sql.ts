@@ -3,7 +3,7 @@ import { quoteBody, quoteIdent, quoteLiteral } from "../sql.ts";
 import type { Transfer } from "./transfer.ts";
 
 /** The setting by which a service's history knows that it is replayed alone: its schema. */
-const ALONE = "schemata.alone";
+export const ALONE = "schemata.alone";
 
 /**
  * The statements that move a table, whole: they need the rights of both owners. What a transfer's text is, is decided
