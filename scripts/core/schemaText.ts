@@ -11,20 +11,24 @@ export interface SchemaToken extends Span {
 }
 
 const TOKEN =
-  /(?<newline>\r\n|\n|\r)|(?<comment>\/\/[^\r\n]*|\/\*[\s\S]*?\*\/)|(?<string>"(?:\\[^\r\n]|[^"\\\r\n])*"?)|(?<word>[\p{L}\p{N}_][\p{L}\p{N}_-]*)|(?<symbol>\S)/gu;
+  /\r\n|\n|\r|\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|"(?:\\[^\r\n]|[^"\\\r\n])*"?|[\p{L}\p{N}_][\p{L}\p{N}_-]*|\S/gu;
 
 /** The tokens of a schema file: a brace in a comment or a string is none. */
 export function readTokens(text: string): SchemaToken[] {
   const tokens: SchemaToken[] = [];
-  for (const { 0: found, index, groups } of text.matchAll(TOKEN)) {
-    const kind = KINDS.find((name) => groups?.[name] !== undefined);
-    if (kind && found !== "\uFEFF")
-      tokens.push({ kind, text: found, start: index, end: index + found.length });
+  for (const { 0: found, index } of text.matchAll(TOKEN)) {
+    tokens.push({ kind: kindOf(found), text: found, start: index, end: index + found.length });
   }
   return tokens;
 }
 
-const KINDS = ["newline", "comment", "string", "word", "symbol"] as const;
+function kindOf(token: string): SchemaToken["kind"] {
+  const [first = ""] = token;
+  if (first === "\n" || first === "\r") return "newline";
+  if (first === '"') return "string";
+  if (first === "/" && token.length > 1) return "comment";
+  return /^[\p{L}\p{N}_]/u.test(token) ? "word" : "symbol";
+}
 
 /** The text that a string token stands for; where Prisma would refuse it, what lies between its quotes. */
 export function unquoteString(token: string): string {

@@ -1,11 +1,14 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, expect, test, vi } from "vitest";
 import type { CheckReport } from "../../../scripts/core/check/view.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { type Bench, revise, runOn } from "../../support/revision.ts";
 import { expectDecent } from "../../support/upgrade.ts";
 import { makeWorkspace } from "../../support/workspace.ts";
+
+// The tool a dozen times in a row, on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const USER = `model User {
   id       Int     @id

@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { CheckReport } from "../../../scripts/core/check/view.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { type Bench, revise, runOn } from "../../support/revision.ts";
 import { expectDecent } from "../../support/upgrade.ts";
 import { makeWorkspace } from "../../support/workspace.ts";
+
+// The tool a dozen times in a row, on a busy machine.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 240_000 });
 
 const AUTH = `enum Role {
   MEMBER
