@@ -1,5 +1,8 @@
 import { type CatalogDifference, compareCatalogs } from "../../core/catalog.ts";
 import { renderSearchPathSql } from "../../core/extensions.ts";
+import { renderInOneTransaction } from "../../core/oneTransaction.ts";
+import { mayNeedStepwise } from "../../core/statements.ts";
+import { loadSqlParser } from "../parser.ts";
 import { readCatalog } from "../postgres/catalog.ts";
 import type { Client } from "../postgres/connect.ts";
 
@@ -32,5 +35,14 @@ export async function proveDown(
 /** Runs a script as an upgrade would, on the same search path, whatever the one before has set. */
 export async function runAs(client: Client, schema: string, sql: string): Promise<void> {
   await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
-  await client.query(sql);
+  await client.query(await withinTransaction(sql));
+}
+
+/** Prisma's engine wraps what it does to an enum in BEGIN and COMMIT, which would end the transaction around all of it. */
+async function withinTransaction(sql: string): Promise<string> {
+  if (!mayNeedStepwise(sql)) return sql;
+  const { parseSql } = await loadSqlParser();
+  const rendered = renderInOneTransaction(sql, parseSql);
+  if ("sql" in rendered) return rendered.sql;
+  throw new Error(rendered.problem.message);
 }

@@ -228,6 +228,21 @@ auth: not recorded yet in this database, which has the change already: make stam
     await expectTaken();
   });
 
+  test("a new label of an enum: Prisma's BEGIN and COMMIT do not reach the shadow database", async () => {
+    await well(["upgrade-head"]);
+    await run(
+      `ALTER TABLE users ADD COLUMN age int; ALTER TYPE "Role" ADD VALUE 'OWNER'; CREATE VIEW v AS SELECT age FROM users`,
+    );
+    expect((await takeOver("--sql")).status).toBe(0);
+    await run("DROP VIEW v; ALTER TABLE users DROP COLUMN age");
+    const { status, stderr } = await takeOver("--stamp");
+    expect(status, stderr).toBe(0);
+    expect(readMigrationFile(bench.workspace, "auth", newest(), "down.sql")).toMatch(
+      /\n-- proven: [\s\S]*\nCOMMIT;/,
+    );
+    await expectTaken();
+  });
+
   test("whatever it was: random changes on top of random histories", { timeout: 120_000 }, async () => {
     const chance = makeChance();
     for (let round = 0; round < 4; round += 1) {
