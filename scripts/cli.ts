@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { createInterface } from "node:readline/promises";
@@ -12,9 +11,6 @@ import { type DeclaredOptions, normalizeFlags, readOptionVariables } from "./cor
 import { explainServerError } from "./core/serverError.ts";
 import { nearestName } from "./core/service.ts";
 import { parseSettings, type Settings } from "./core/settings.ts";
-
-// A young generation that grows keeps what thousands of services leave behind: a quarter of the memory, for no time.
-setFlagsFromString("--semi-space-growth-factor=1");
 
 // The only file that reads argv, the environment and the terminal, and the only error boundary.
 
@@ -32,7 +28,13 @@ for (const stream of [process.stdout, process.stderr])
 // What nobody waited for when it failed.
 process.once("uncaughtException", (error) => process.exit(report(error)));
 
-process.exitCode = await main().catch(report);
+// Until the end is reached, there is no success.
+process.exitCode = EXIT.failed;
+void main()
+  .catch(report)
+  .then((status) => {
+    process.exitCode = status;
+  });
 
 async function main(): Promise<number> {
   const verb = findVerb();
@@ -74,6 +76,9 @@ async function main(): Promise<number> {
         return command.options(own).requiresArg(valued);
       },
       handler: async (options) => {
+        // A young generation that grows keeps what thousands of services leave behind: a quarter of the memory, for no
+        // time. Not sooner: Node compiles anew what it loads of its own after a flag has changed.
+        setFlagsFromString("--semi-space-growth-factor=1");
         status = await command.run(options, makeContext());
       },
     });

@@ -10,11 +10,12 @@ import { LEDGER_TABLE } from "../../scripts/core/ledger.ts";
 import { ownerRole, renderOwnership } from "../../scripts/core/roles.ts";
 import { quoteIdent } from "../../scripts/core/sql.ts";
 import { PRISMA_LOCK } from "../../scripts/core/transaction.ts";
+import { type Answers, keyOf } from "./ahead.ts";
 import { connectTarget, type Target } from "./connection.ts";
 import { toAdapterError } from "./databaseErrors.ts";
 import { withRights } from "./rights.ts";
 import { SCRIPT_BREAK } from "./scriptBreak.ts";
-import { RAW_TYPES, readingOf } from "./values.ts";
+import { RAW_TYPES, toResultSet } from "./values.ts";
 import { hideForeign, type Visibility } from "./visibility.ts";
 
 /** A little longer than the engine waits, so that its own message comes first and no wait outlives it by much. */
@@ -28,7 +29,8 @@ export interface AdapterOptions {
   /** Whether a script is to run with the rights of the login, and so of several owner roles. Default: none is. */
   lends?: ((script: string) => Promise<boolean>) | undefined;
   /** Answers of the catalog kept from one query to the next; whoever passes it knows that nothing changes meanwhile. */
-  memory?: Map<string, SqlResultSet>;
+  memory?: Answers;
+  onAnswer?: (query: SqlQuery, how: { remembered: boolean }) => void;
   dispose(): Promise<void>;
 }
 
@@ -77,19 +79,18 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
     if (isLockRequest(sql)) await takeLock(client, options);
     if (options.visibility.withoutLedger && sql.includes(`"${LEDGER_TABLE}"`)) throw ledgerMissing();
     const result = await client.query({ text: sql, values: args, rowMode: "array", types: RAW_TYPES });
-    return hideForeign(toResultSet(result), options.visibility);
+    return toResultSet(result);
   };
   return {
     provider: "postgres",
     adapterName: "schemata",
     queryRaw: (query) =>
       guard(async () => {
-        const key = `${query.sql}\0${JSON.stringify(query.args)}`;
-        const known = memory?.get(key);
-        if (known) return known;
-        const answer = await readRows(query);
-        memory?.set(key, answer);
-        return answer;
+        const known = await memory?.get(keyOf(query));
+        const answer = known ?? (await readRows(query));
+        if (!known) memory?.set(keyOf(query), Promise.resolve(answer));
+        options.onAnswer?.(query, { remembered: known !== undefined });
+        return hideForeign(answer, options.visibility);
       }),
     executeRaw: ({ sql, args }) =>
       guard(async () => {
@@ -168,16 +169,6 @@ async function changeSchema(
   }
   await pinToSchema(client, visibility);
   return 0;
-}
-
-function toResultSet(result: pg.QueryArrayResult): SqlResultSet {
-  const readings = result.fields.map((field) => readingOf(field.dataTypeID));
-  const rows = result.rows as (string | null)[][];
-  return {
-    columnNames: result.fields.map((field) => field.name),
-    columnTypes: readings.map(([type]) => type),
-    rows: rows.map((row) => row.map((value, index) => (value === null ? null : readings[index]?.[1](value)))),
-  };
 }
 
 function ledgerMissing(): DriverAdapterError {

@@ -2,11 +2,11 @@ import {
   bindMigrationAwareSqlAdapterFactory,
   type SqlDriverAdapter,
   type SqlQuery,
-  type SqlResultSet,
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { Externals } from "../../scripts/core/externals.ts";
 import { type AdapterOptions, makeAdapter, openSession, pinToSchema } from "./adapter.ts";
+import { type Answers, askAhead, type Foresight, keyOf, toQuestion } from "./ahead.ts";
 import { parseTarget, type Target } from "./connection.ts";
 import { toAdapterError, toUserFacingError, type UserFacingError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
@@ -49,35 +49,75 @@ export function liveConnections({
   }));
 }
 
+/** A connection of the caller's, to be used within whatever transaction is open on it. */
+export interface LentConnection {
+  client: pg.Client;
+  /** What its engines ask is asked before they do. Nothing may change in the database meanwhile. */
+  ahead?: Foresight;
+}
+
 /**
  * Connections on which one database is both the live one and its own shadow: what a history made there is compared
  * with a schema file, nothing is replayed. `forget` must be called when the database may have changed. A connection that
- * is `lent` is used in place of one of its own, within whatever transaction is open on it, and stays open.
+ * is lent is used in place of one of its own, and stays open.
  */
-export function keptConnections(url: string, lent?: pg.Client): Connections & { forget(): void } {
+export function keptConnections(url: string, lent?: LentConnection): Connections & { forget(): void } {
   const target = parseTarget(url);
   const visibility = { ...seeOnly(target.schema), withoutLedger: true };
-  const memory = new Map<string, SqlResultSet>();
+  const asked = new Map<string, SqlQuery>();
+  let foreseen = true;
+  const onAnswer: AdapterOptions["onAnswer"] = (query, { remembered }) => {
+    foreseen &&= remembered || asked.has(keyOf(query));
+    asked.set(keyOf(query), query);
+  };
+  const memory: Answers = new Map();
+  let pinned: Promise<unknown> | undefined;
   let opened: Promise<pg.Client> | undefined;
   const ownClient = () => {
     opened ??= openSession(target, visibility);
     return opened;
   };
   const share = async (): Promise<SqlDriverAdapter> => {
-    if (lent) await pinToSchema(lent, visibility);
-    const client = lent ?? (await ownClient());
-    return makeAdapter(client, { target, memory, visibility, dispose: async () => {} });
+    await pinned;
+    const client = lent?.client ?? (await ownClient());
+    return makeAdapter(client, { target, memory, visibility, onAnswer, dispose: async () => {} });
   };
   const connections = track(visibility, target, () => ({ connect: share, connectToShadowDb: share }));
   return {
     ...connections,
+    show: (schemaFiles, more) => {
+      connections.show(schemaFiles, more);
+      if (lent) pinned ??= beginOn(lent, visibility, memory);
+    },
     forget: () => memory.clear(),
     dispose: async () => {
       await connections.dispose();
+      if (lent?.ahead && !foreseen) learn([...asked.values()], target.schema, lent.ahead);
       const client = await opened?.catch(() => undefined);
       await client?.end().catch(() => {});
     },
   };
+}
+
+/** Pins the session, and asks ahead; both are sent at once, without waiting for the engine that will use them. */
+function beginOn(
+  { client, ahead }: LentConnection,
+  visibility: Visibility,
+  memory: Answers,
+): Promise<unknown> {
+  const pinned = pinToSchema(client, visibility);
+  // Whoever connects hears of it.
+  pinned.catch(() => {});
+  if (ahead && ahead.habits.questions.length > 0) {
+    const meanings = { own: visibility.own, schemas: ahead.schemas };
+    for (const [key, answer] of askAhead(client, ahead.habits.questions, meanings)) memory.set(key, answer);
+  }
+  return pinned;
+}
+
+function learn(asked: readonly SqlQuery[], own: string, { schemas, habits }: Foresight): void {
+  const questions = asked.map((query) => toQuestion(query, { own, schemas }));
+  habits.learn(questions.filter((question) => question !== undefined));
 }
 
 /** No database at all: an engine on it compares schema files with each other. */

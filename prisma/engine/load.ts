@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { setFlagsFromString } from "node:v8";
 
 /** The engine's JavaScript side, bound to one WebAssembly instance. */
 export type EngineModule = typeof import("@prisma/schema-engine-wasm/schema_engine_bg");
@@ -16,6 +17,11 @@ interface Wasm {
 }
 
 const { WebAssembly: wasm } = globalThis as unknown as { WebAssembly: Wasm };
+
+/** From scripts/launch.ts: in code that was compiled ahead of its run, Node refuses import(). */
+declare const __importModule: ((url: string) => Promise<unknown>) | undefined;
+const importModule =
+  typeof __importModule === "undefined" ? (url: string): Promise<unknown> => import(url) : __importModule;
 
 /** Where the package of the engine lies; found from this file, so that a bundle in dist/ finds the same one. */
 export function engineFolder(): string {
@@ -37,7 +43,7 @@ let compiled: Promise<object> | undefined;
 let loaded: Promise<EngineModule> | undefined;
 let instances = 0;
 
-/** Compiles (about 30 ms) and instantiates the engine at the first call, then answers with the same one. */
+/** Compiles (about 15 ms) and instantiates the engine at the first call, then answers with the same one. */
 export function loadEngine(): Promise<EngineModule> {
   loaded ??= instantiate();
   return loaded;
@@ -53,6 +59,15 @@ export function takePanic(): string | undefined {
   return last;
 }
 
+/**
+ * Each function of the engine is checked and compiled when it is first called, once, by the quick compiler: a command
+ * is over before the optimizing one would have paid, and exit would wait for it.
+ */
+function compileForOneCommand(): void {
+  for (const flag of ["--wasm-lazy-validation", "--no-wasm-dynamic-tiering", "--no-wasm-tier-up"])
+    setFlagsFromString(flag);
+}
+
 async function instantiate(): Promise<EngineModule> {
   const remember = (text: string) => {
     panics.last = text;
@@ -62,10 +77,14 @@ async function instantiate(): Promise<EngineModule> {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: remember },
   });
   const folder = engineFolder();
+  compileForOneCommand();
   compiled ??= readFile(join(folder, "schema_engine_bg.wasm")).then((bytes) => wasm.compile(bytes));
   // The bindings hold their instance in a module variable, so a second instance needs a second copy of them.
   const bindingsUrl = `${pathToFileURL(join(folder, "schema_engine_bg.js")).href}?instance=${instances++}`;
-  const [wasmModule, bindings] = await Promise.all([compiled, import(bindingsUrl) as Promise<Bindings>]);
+  const [wasmModule, bindings] = await Promise.all([
+    compiled,
+    importModule(bindingsUrl) as Promise<Bindings>,
+  ]);
   const instance = await wasm.instantiate(wasmModule, {
     "./schema_engine_bg.js": bindings,
   });

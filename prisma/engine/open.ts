@@ -1,6 +1,6 @@
 import type { DiffTarget, SchemaEngine, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
-import type { Client } from "pg";
-import { keptConnections, offlineConnections } from "./connections.ts";
+import { withoutModels } from "../../scripts/core/schemaFile.ts";
+import { keptConnections, type LentConnection, offlineConnections } from "./connections.ts";
 import { toEngineError } from "./engineError.ts";
 import { loadEngine } from "./load.ts";
 
@@ -22,8 +22,8 @@ export interface EngineOptions {
   /** The schema file as it is now; its `schemas` are the only ones looked at. */
   schemaFiles: readonly SchemaFile[];
   external?: External;
-  /** An open connection to the database, to be used within its transaction: nothing may change there meanwhile. */
-  client?: Client | undefined;
+  /** An open connection to the database. */
+  lent?: LentConnection | undefined;
 }
 
 /** A migration that leads from the database to the schema file, exactly as stock Prisma would write it. */
@@ -67,15 +67,11 @@ const MAY_WARN =
   /\b(DROP|RENAME|UNIQUE|PRIMARY KEY|ALTER COLUMN|ALTER TYPE)\b|ADD COLUMN[^\n]*NOT NULL(?![^\n]*DEFAULT)/;
 
 /** Opens the engine in this process; `await using`, or dispose of it: its connection stays open until then. */
-export async function openEngine({
-  url,
-  schemaFiles,
-  external = {},
-  client,
-}: EngineOptions): Promise<Engine> {
+export async function openEngine({ url, schemaFiles, external = {}, lent }: EngineOptions): Promise<Engine> {
   const files = schemaFiles.map((file) => ({ ...file }));
+  const settings = files.map(({ path, content }) => ({ path, content: withoutModels(content) }));
   const connections =
-    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url, client);
+    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url, lent);
   const filters: SchemaFilter = {
     externalTables: [...(external.tables ?? [])],
     externalEnums: [...(external.enums ?? [])],
@@ -85,7 +81,7 @@ export async function openEngine({
     { tables: filters.externalTables, enums: filters.externalEnums },
   );
   const call = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (!client) connections.forget();
+    if (!lent) connections.forget();
     try {
       return await work();
     } catch (error) {
@@ -94,7 +90,7 @@ export async function openEngine({
   };
   const makeEngine = async (): Promise<SchemaEngine> => {
     const { SchemaEngine } = await loadEngine();
-    const datamodels: [string, string][] = files.map(({ path, content }) => [path, content]);
+    const datamodels: [string, string][] = settings.map(({ path, content }) => [path, content]);
     return SchemaEngine.new({ datamodels }, () => {}, connections.factory);
   };
   const engine = await call(makeEngine).catch(async (error: unknown) => {
@@ -104,7 +100,7 @@ export async function openEngine({
   const toTarget = (side: Side): DiffTarget => {
     if (side === "empty") return { tag: "empty" };
     if (side === "schema") return { tag: "schemaDatamodel", files };
-    if (side === "database") return { tag: "schemaDatasource", configDir: ".", files };
+    if (side === "database") return { tag: "schemaDatasource", configDir: ".", files: settings };
     return { tag: "schemaDatamodel", files: [...side.schemaFiles] };
   };
   const compare = async (from: Side, to: Side, script: boolean): Promise<string> => {

@@ -1,4 +1,4 @@
-import { type ColumnType, ColumnTypeEnum } from "@prisma/driver-adapter-utils";
+import { type ColumnType, ColumnTypeEnum, type SqlResultSet } from "@prisma/driver-adapter-utils";
 import pg from "pg";
 
 type Parse = (text: string) => unknown;
@@ -80,3 +80,14 @@ export function readingOf(oid: number): Reading {
 
 /** Tells pg to leave every value as the text that the server sent. */
 export const RAW_TYPES = { getTypeParser: () => asIs } as unknown as pg.CustomTypesConfig;
+
+/** What the server sent, read with {@link RAW_TYPES} and in arrays, as the engine takes it. */
+export function toResultSet(result: pg.QueryArrayResult): SqlResultSet {
+  const readings = result.fields.map((field) => readingOf(field.dataTypeID));
+  const rows = result.rows as (string | null)[][];
+  return {
+    columnNames: result.fields.map((field) => field.name),
+    columnTypes: readings.map(([type]) => type),
+    rows: rows.map((row) => row.map((value, index) => (value === null ? null : readings[index]?.[1](value)))),
+  };
+}

@@ -8,7 +8,7 @@ import { renderDownFile } from "../../core/downFile.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
-import { closeConnection } from "../postgres/connect.ts";
+import { breakConnection, closeConnection } from "../postgres/connect.ts";
 import { explainEngine, openShadowEngine } from "../revision/engine.ts";
 import { openShadowDatabase, type ShadowPlace, type ShadowSurroundings } from "../shadow/place.ts";
 import { proveDown } from "../shadow/prove.ts";
@@ -49,7 +49,7 @@ export interface DraftRequest extends ShadowSurroundings {
 /** Writes 0_init and proves on the shadow database that it makes what exists. */
 export async function draftBaseline(request: DraftRequest): Promise<BaselineDraft> {
   const place = await openShadowDatabase(request);
-  const interrupt = () => void closeConnection(place.client);
+  const interrupt = () => breakConnection(place.client);
   request.signal.addEventListener("abort", interrupt, { once: true });
   const stage = makeStage(request);
   try {

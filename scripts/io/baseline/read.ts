@@ -102,7 +102,7 @@ async function introspect(
   return explainEngine(service, async () => {
     await using engine = await openEngine({
       url: pinned.href,
-      client,
+      lent: { client },
       schemaFiles: [{ path: service.schemaFile, content: text }],
       external: parseExternals(text, service.schema),
     });

@@ -121,7 +121,7 @@ export function digestSources({ version, service, migrations, others, texts = []
 
 let build: string | undefined;
 
-/** The built file that this code lies in names the files that it needs by digests of their contents. */
+/** All of the tool is built into the file that this code lies in. */
 function toolBuild(): string {
   build ??= hash("sha256", readFileSync(fileURLToPath(import.meta.url)));
   return build;

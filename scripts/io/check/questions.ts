@@ -4,7 +4,7 @@ import { type CheckFinding, findFailure } from "../../core/check/finding.ts";
 import { SchemataError } from "../../core/errors.ts";
 import type { Service } from "../../core/service.ts";
 import { readCatalog } from "../postgres/catalog.ts";
-import { closeConnection } from "../postgres/connect.ts";
+import { breakConnection, closeConnection } from "../postgres/connect.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "../revision/engine.ts";
 import { openShadowDatabase } from "../shadow/place.ts";
 import { inScratch } from "../shadow/shadow.ts";
@@ -33,7 +33,7 @@ export interface ShadowAnswers {
  */
 export async function askShadow(questions: readonly Question[], desk: ShadowDesk): Promise<ShadowAnswers> {
   const place = await openShadowDatabase(desk);
-  const interrupt = () => void closeConnection(place.client);
+  const interrupt = () => breakConnection(place.client);
   desk.signal.addEventListener("abort", interrupt, { once: true });
   try {
     const memory = await openMemory(place.client);

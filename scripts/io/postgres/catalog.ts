@@ -1,3 +1,4 @@
+import type pg from "pg";
 import { unqualifyExtensions } from "../../core/extensionNames.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { CATALOG_SQL } from "./catalogSql.ts";
@@ -31,17 +32,44 @@ export async function readCatalog(
   schemas: readonly string[],
   kinds: readonly CatalogKind[] = CATALOG_KINDS,
 ): Promise<Catalog> {
-  // Under an empty search path the server itself qualifies every name that it deparses. One message, one round trip.
-  const message = [
+  return parseCatalog(await client.query(atEmptyPath(renderReadCatalog(schemas, kinds))));
+}
+
+let prepared = 0;
+
+/**
+ * The same for who reads more than once on a session of its own: planning is most of the work on a small schema, and is
+ * done once. In between no script may run that could forget prepared statements.
+ */
+export function prepareReadCatalog(client: Client, schemas: readonly string[]): () => Promise<Catalog> {
+  prepared += 1;
+  const name = `catalog_${prepared}`;
+  const prepare = `PREPARE ${name} AS ${renderReadCatalog(schemas, CATALOG_KINDS)}`;
+  let isPrepared = false;
+  return async () => {
+    const statements = [...(isPrepared ? [] : [prepare]), `EXECUTE ${name}`];
+    const results = await client.query(atEmptyPath(...statements));
+    isPrepared = true;
+    return parseCatalog(results);
+  };
+}
+
+/** Under an empty search path the server itself qualifies every name that it deparses. One message, one round trip. */
+function atEmptyPath(...statements: readonly string[]): pg.QueryArrayConfig {
+  const text = [
     "SELECT set_config('schemata.search_path', current_setting('search_path'), true)",
     "SET LOCAL search_path = ''",
-    renderReadCatalog(schemas, kinds),
+    ...statements,
     EXTENSION_NAMES,
     "SELECT set_config('search_path', current_setting('schemata.search_path'), true)",
   ].join(";\n");
-  const results = [await client.query({ text: message, rowMode: "array" })].flat();
-  const rows = (results[2]?.rows ?? []) as [CatalogKind, string, string][];
-  const members = (results[3]?.rows ?? []) as [string, string[]][];
+  return { text, rowMode: "array" };
+}
+
+function parseCatalog(results: pg.QueryArrayResult | pg.QueryArrayResult[]): Catalog {
+  const [extensions, objects] = [-2, -3].map((index) => [results].flat().at(index)?.rows ?? []);
+  const rows = objects as [CatalogKind, string, string][];
+  const members = extensions as [string, string[]][];
   const unqualify = unqualifyExtensions(members.map(([schema, names]) => ({ schema, names })));
   const catalog = Object.fromEntries(CATALOG_KINDS.map((kind) => [kind, {}])) as Catalog;
   for (const [kind, name, facts] of rows) {

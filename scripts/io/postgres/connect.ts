@@ -1,3 +1,4 @@
+import type { Duplex } from "node:stream";
 import pg from "pg";
 import { parseTarget } from "../../../prisma/engine/connection.ts";
 import { type Failure, SchemataError } from "../../core/errors.ts";
@@ -9,12 +10,23 @@ export { isConnectionLost, sqlState };
 
 export type Client = pg.Client;
 
+export interface ConnectOptions {
+  /** Default: `schemata`. */
+  applicationName?: string;
+  /** Queries are sent without waiting for the answers of those before them; the server works on while we do. */
+  pipeline?: boolean;
+}
+
 /**
  * Opens one connection. Nothing is asked of the session at start but its name, since a pooler in transaction mode
  * refuses other start-up parameters. Fails with a {@link SchemataError} that says what to do.
  */
-export async function connect(url: string, applicationName = "schemata"): Promise<Client> {
-  const client = new pg.Client({ ...parseTarget(url).config, application_name: applicationName });
+export async function connect(
+  url: string,
+  { applicationName = "schemata", pipeline = false }: ConnectOptions = {},
+): Promise<Client> {
+  const config = { ...parseTarget(url).config, application_name: applicationName, pipeline };
+  const client = new pg.Client(config);
   // A connection that breaks while idle emits an error; the next query reports it.
   client.on("error", () => {});
   try {
@@ -43,18 +55,25 @@ export async function closeConnection(client: Client): Promise<void> {
   await client.end().catch(() => {});
 }
 
+/** Ends a connection at once, whatever is under way on it, which fails. */
+export function breakConnection(client: Client): void {
+  // Closing would wait for what was sent ahead. The types know the connection of no client.
+  (client as Client & { connection: { stream: Duplex } }).connection.stream.destroy();
+}
+
 /** Opens a connection and, when the database is missing and the login may, creates it first; `onCreated` hears of it. */
 export async function connectCreating(
   url: string,
   onCreated: (database: string) => void = () => {},
+  options: ConnectOptions = {},
 ): Promise<Client> {
   try {
-    return await connect(url);
+    return await connect(url, options);
   } catch (error) {
     if (!(error instanceof SchemataError) || sqlState(error.cause) !== "3D000") throw error;
     await createDatabase(url, error);
     onCreated(databaseName(url));
-    return connect(url);
+    return connect(url, options);
   }
 }
 

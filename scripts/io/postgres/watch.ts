@@ -30,7 +30,7 @@ export function makeWatch({
   let opened: Promise<Client> | undefined;
   const seen = new WeakMap<Client, LockHolder[]>();
   const look = async (client: Client, { job, migration }: Parameters<Watch>[1]): Promise<void> => {
-    opened ??= connect(url, "schemata watch");
+    opened ??= connect(url, { applicationName: "schemata watch" });
     const holders = await readHolders(await opened, { pid: pidOf(client), ...job.rules });
     const before = seen.get(client);
     seen.set(client, holders);

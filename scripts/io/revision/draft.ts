@@ -13,8 +13,8 @@ import {
 import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
 import { describeDataEffects, renameTables, type Tables } from "../../core/tables.ts";
+import { type Catalog, prepareReadCatalog } from "../postgres/catalog.ts";
 import { sqlState } from "../postgres/connect.ts";
-import { renderForOneTransaction } from "../shadow/oneTransaction.ts";
 import { proveDown } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "./engine.ts";
@@ -55,21 +55,31 @@ export async function draftRevision(
     await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
     const before = await readTables(client, service.schema);
     const renames = planRenames(service, { requests, before, text });
+    const read = prepareReadCatalog(client, [service.schema]);
+    let reading = renames.length > 0 ? read() : undefined;
+    // Whoever waits for it hears of it.
+    reading?.catch(() => {});
     if (renames.length > 0) await client.query(renderRenames(renames));
-    await using engine = await openShadowEngine(shadow, service, text);
+    await using engine = await openShadowEngine(shadow, service, text, () => {
+      // The server reads while the engine compares.
+      reading ??= read();
+      reading.catch(() => {});
+    });
     const revision = await explainEngine(service, () => engine.revise());
     if (!revision && renames.length === 0) return undefined;
     const back = revision ? await explainEngine(service, () => engine.diff("schema", "database")) : "";
-    return { before, renames, revision, back: unqualify(back, service.schema) };
+    // Opening the engine began it.
+    const catalog = { before: await (reading ?? read()), read };
+    return { before, catalog, renames, revision, back: unqualify(back, service.schema) };
   });
   if (!drafted) return undefined;
-  const { before, renames, revision, back } = drafted;
+  const { before, catalog, renames, revision, back } = drafted;
   const sql = prependScript(renderRenames(renames), revision?.sql ?? "");
   const down = joinScripts(back, renderRenames(reverseRenames(renames)));
   return {
     sql,
     warnings: revision?.warnings ?? [],
-    ...(await proveDraft(shadow, { service, sql, down, before, renames })),
+    ...(await proveDraft(shadow, { service, sql, down, before, catalog, renames })),
   };
 }
 
@@ -78,22 +88,24 @@ interface Candidate {
   sql: string;
   down: string;
   before: Tables;
+  /** As it is before, and how to read it again; for SQL that was generated here. */
+  catalog?: { before: Catalog; read(): Promise<Catalog> };
   renames: readonly Rename[];
 }
 
 /** Tries up and down on the shadow database, and tells what they do to objects and data. */
 export async function proveDraft(
   { client }: Pick<Shadow, "client">,
-  { service, sql, down, before, renames }: Candidate,
+  { service, sql, down, before, catalog, renames }: Candidate,
 ): Promise<Pick<Draft, "down" | "notes" | "proven" | "notRestored" | "guesses">> {
   const renamed = renameTables(before, renames);
   let after: Tables = before;
-  const [up, back] = [await asOneTransaction(sql), await asOneTransaction(down)];
   const { differences, failure } = await inScratch(client, () =>
     proveDown(client, {
       schema: service.schema,
-      up,
-      down: back,
+      up: sql,
+      down,
+      ...(catalog && { catalog }),
       between: async () => {
         after = await readTables(client, service.schema);
       },
@@ -110,12 +122,6 @@ export async function proveDraft(
     ...notRestored.map((what) => `Does not restore: ${what}.`),
   ];
   return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
-}
-
-/** Prisma writes BEGIN and COMMIT around what makes an enum anew, which would end the transaction of the proof. */
-async function asOneTransaction(script: string): Promise<string> {
-  const rendered = await renderForOneTransaction(script);
-  return "sql" in rendered ? rendered.sql : script;
 }
 
 /** The renames that were asked for, held against the tables and the models. */

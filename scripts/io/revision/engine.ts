@@ -4,31 +4,38 @@ import type { Engine } from "../../../prisma/engine/open.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import { parseExternals } from "../../core/externals.ts";
 import type { Service } from "../../core/service.ts";
-import type { Shadow } from "../shadow/shadow.ts";
+import type { ShadowPlace } from "../shadow/place.ts";
 import { PATHS } from "../workspace.ts";
+import { readHabits } from "./habits.ts";
 
 /** The schema file as Prisma's parser takes it: it knows no byte order mark. */
 export function readSchemaFile({ dir }: Service): string {
   return readFileSync(join(dir, PATHS.schemaFile), "utf8").replace(/^\uFEFF/, "");
 }
 
-/** Opens the engine within the transaction that is open on the shadow database; the tables of other services are not its business. */
+/**
+ * Opens the engine within the transaction that is open on the shadow database; the tables of other services are not its
+ * business. What `meanwhile` sends is answered after what the engine will ask, as it compiles.
+ */
 export async function openShadowEngine(
-  { client, url }: Pick<Shadow, "client" | "url">,
+  { client, url, version }: ShadowPlace,
   service: Service,
   text: string,
+  meanwhile?: () => void,
 ): Promise<Engine> {
   const { openEngine } = await import("../../../prisma/engine/open.ts");
   const pinned = new URL(url);
   pinned.searchParams.set("schema", service.schema);
-  return explainEngine(service, () =>
-    openEngine({
+  return explainEngine(service, () => {
+    const opening = openEngine({
       url: pinned.href,
-      client,
+      lent: { client, ahead: { schemas: service.schemas, habits: readHabits(service, version) } },
       schemaFiles: [{ path: service.schemaFile, content: text }],
       external: parseExternals(text, service.schema),
-    }),
-  );
+    });
+    meanwhile?.();
+    return opening;
+  });
 }
 
 /** Gives a failure of the engine its service; Prisma's own words hold file, line and what to correct. */

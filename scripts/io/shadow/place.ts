@@ -30,6 +30,9 @@ export interface ShadowSurroundings {
   signal: AbortSignal;
 }
 
+/** Of the session that holds the schemas. */
+export const SHADOW_SESSION = { applicationName: "schemata shadow", pipeline: true } as const;
+
 const OTHER_WAYS =
   "let an administrator run: ALTER ROLE … CREATEDB; or set SHADOW_DATABASE_URL to an empty database; or unset DATABASE_URL to use the workspace's own server";
 
@@ -96,12 +99,12 @@ async function openBeside(
 
 async function connectOrCreate(shadow: string, url: string, name: string): Promise<Client> {
   try {
-    return await connect(shadow, "schemata shadow");
+    return await connect(shadow, SHADOW_SESSION);
   } catch (error) {
     if (!(error instanceof SchemataError) || sqlState(error.cause) !== "3D000") throw error;
   }
   await createDatabase(url, name);
-  return connect(shadow, "schemata shadow");
+  return connect(shadow, SHADOW_SESSION);
 }
 
 /** From the shared database itself, or, where that does not exist yet, from the one that every server has. */
@@ -131,7 +134,7 @@ async function createDatabase(url: string, name: string): Promise<void> {
 
 async function openNamed(url: string, databaseUrl: string): Promise<ShadowPlace> {
   if (address(url) === address(databaseUrl)) return fail(isShared());
-  const client = await connectCreating(url).catch((error: unknown) => {
+  const client = await connectCreating(url, () => {}, SHADOW_SESSION).catch((error: unknown) => {
     if (!(error instanceof SchemataError)) throw error;
     return fail({
       fact: `The shadow database in SHADOW_DATABASE_URL cannot be used: ${error.message}`,

@@ -13,7 +13,7 @@ import { joinPlans, namedDependencies, planEach } from "../upgrade/planRun.ts";
 import { ensureExtensions } from "./extensions.ts";
 import { holdSchemas, type ShadowHold } from "./locks.ts";
 import { mendShadow } from "./mend.ts";
-import type { ShadowPlace, ShadowSurroundings } from "./place.ts";
+import { SHADOW_SESSION, type ShadowPlace, type ShadowSurroundings } from "./place.ts";
 import { createSchemas, dropSchemas, readDependents } from "./schemas.ts";
 
 export interface ReplayRequest extends ShadowSurroundings {
@@ -175,11 +175,14 @@ async function replay(
   );
   if (run.plans.every(({ pending }) => pending.length === 0)) return;
   // Not the connection that holds the schemas: between scripts, and after a failure, a session is stripped of its locks.
-  const connections = makeConnections(await connect(url, "schemata shadow"), {
-    url,
-    jobs: JOBS,
-    onFewer: () => {},
-  });
+  const connections = makeConnections(
+    await connect(url, { applicationName: SHADOW_SESSION.applicationName }),
+    {
+      url,
+      jobs: JOBS,
+      onFewer: () => {},
+    },
+  );
   const watch = makeWatch({ url, pidOf: () => undefined, emit: () => {} });
   try {
     const outcomes = await executePlans(run, facts, {
@@ -188,7 +191,7 @@ async function replay(
         ...RULES,
         schema: service.schema,
         searchPathTail: searchPathTail(service, extensions),
-        applicationName: "schemata shadow",
+        applicationName: SHADOW_SESSION.applicationName,
       }),
       retries: 3,
       url,

@@ -1,5 +1,5 @@
 import type { ServiceFacts } from "../../core/plan.ts";
-import { type Client, closeConnection } from "../postgres/connect.ts";
+import { breakConnection, type Client, closeConnection } from "../postgres/connect.ts";
 import { rollBack } from "../postgres/send.ts";
 import { openShadowDatabase, type ShadowPlace } from "./place.ts";
 import { type ReplayRequest, replayHistories } from "./replay.ts";
@@ -19,7 +19,7 @@ export async function withShadow<T>(
   work: (shadow: Shadow) => Promise<T>,
 ): Promise<T> {
   const place = await openShadowDatabase(request);
-  const interrupt = () => void closeConnection(place.client);
+  const interrupt = () => breakConnection(place.client);
   request.signal.addEventListener("abort", interrupt, { once: true });
   try {
     const facts = await replayHistories(place, request);

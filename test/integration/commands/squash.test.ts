@@ -96,7 +96,10 @@ describe("tables and what belongs to them", () => {
     `);
     const down = readMigrationFile(bench.workspace, "auth", SQUASHED, "down.sql");
     expect(isProven(down, up)).toBe(true);
-    expect(readdirSync(join(bench.workspace.root, ".schemata"))).toEqual([]);
+    const left = readdirSync(join(bench.workspace.root, ".schemata")).filter((name) =>
+      name.startsWith("squash-"),
+    );
+    expect(left).toEqual([]);
 
     expect(await readCurrent("auth", bench)).toMatchObject({
       ...{ current: ROLE, pending: [SQUASHED], missing: [], outOfOrder: [] },

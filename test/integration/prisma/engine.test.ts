@@ -1,7 +1,10 @@
 import pg from "pg";
 import { beforeAll, describe, expect, test } from "vitest";
 import { pinToSchema } from "../../../prisma/database.ts";
+import type { Question } from "../../../prisma/engine/ahead.ts";
 import { openEngine } from "../../../prisma/engine/open.ts";
+import { quoteIdent } from "../../../scripts/core/sql.ts";
+import { connect } from "../../../scripts/io/postgres/connect.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 
 let database: string;
@@ -215,7 +218,11 @@ test("a lent connection shows what its open transaction made, and stays open", a
     await client.query("BEGIN; CREATE SCHEMA lent; CREATE TABLE lent.gone (id integer PRIMARY KEY)");
     {
       const schemaFiles = schemaFile(userModel("", "lent"), ["lent"]);
-      await using engine = await openEngine({ url: pinToSchema(database, "lent"), schemaFiles, client });
+      await using engine = await openEngine({
+        url: pinToSchema(database, "lent"),
+        schemaFiles,
+        lent: { client },
+      });
       expect((await engine.revise())?.sql).toContain(`DROP TABLE "gone"`);
     }
     await client.query("ROLLBACK");
@@ -223,4 +230,54 @@ test("a lent connection shows what its open transaction made, and stays open", a
   } finally {
     await client.end();
   }
+});
+
+describe("what the engine asks is asked ahead", () => {
+  const schemas = ['say "hi", \\ it\'s', "other"];
+  const own = schemas[0] ?? "";
+
+  async function reviseAhead(questions: readonly Question[]) {
+    const client = await connect(database, { pipeline: true });
+    const learned: Question[][] = [];
+    const sent: unknown[] = [];
+    try {
+      await client.query(`BEGIN; CREATE SCHEMA ${quoteIdent(own)}; CREATE SCHEMA other`);
+      await client.query(`CREATE TABLE ${quoteIdent(own)}.gone (id integer PRIMARY KEY)`);
+      const lent = Object.assign(Object.create(client) as typeof client, {
+        query: (...args: Parameters<typeof client.query>) => {
+          sent.push(args[0]);
+          return client.query(...args);
+        },
+      });
+      const habits = { questions, learn: (more: readonly Question[]) => void learned.push([...more]) };
+      const schemaFiles = schemaFile(userModel("", own), schemas);
+      {
+        await using engine = await openEngine({
+          url: pinToSchema(database, own),
+          schemaFiles,
+          lent: { client: lent, ahead: { schemas, habits } },
+        });
+        expect((await engine.revise())?.sql).toContain(`DROP TABLE "gone"`);
+      }
+      return { learned, messages: sent.length };
+    } finally {
+      await client.query("ROLLBACK");
+      await client.end();
+    }
+  }
+
+  test("learned once, it is one message and nothing more to learn", async () => {
+    const first = await reviseAhead([]);
+    expect(first.learned).toHaveLength(1);
+    const [questions = []] = first.learned;
+    expect(questions.length).toBeGreaterThan(10);
+    // The search path, the questions, and the end of their savepoint.
+    expect(await reviseAhead(questions)).toEqual({ learned: [], messages: 3 });
+  });
+
+  test("questions that fail are asked by the engine, and forgotten", async () => {
+    const { learned } = await reviseAhead([{ sql: "SELECT 1 / 0", args: [] }]);
+    expect(learned.flat().map(({ sql }) => sql)).not.toContain("SELECT 1 / 0");
+    expect(learned.flat().length).toBeGreaterThan(10);
+  });
 });

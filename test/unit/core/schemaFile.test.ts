@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { parseSchemaFile } from "../../../scripts/core/schemaFile.ts";
+import { parseSchemaFile, withoutModels } from "../../../scripts/core/schemaFile.ts";
 
 const where = { service: "auth", file: "services/auth/schema.prisma" };
 const parse = (text: string) => parseSchemaFile(text, where);
@@ -56,5 +56,20 @@ describe("parseSchemaFile", () => {
     expect(problemOf(`datasource db { schemas = ["${"a".repeat(64)}"] }`)?.why).toBe(
       "a Postgres name has 1 to 63 bytes, this one 64",
     );
+  });
+});
+
+describe("withoutModels", () => {
+  it.each([
+    [
+      'generator client {\n  provider = "x"\n}\n\nmodel User {\n  id Int @id // {\n}\n\ndatasource db {\n  schemas = ["a}"] // }\n}\n',
+      'generator client {\n  provider = "x"\n}\n\n\n\n\n\ndatasource db {\n  schemas = ["a}"] // }\n}\n',
+    ],
+    ["/* datasource no { } */\ndatasource db { }\nenum generator { A }", "\ndatasource db { }\n"],
+    ["model datasource { generator Int }", ""],
+    ["datasource db {", "datasource db {"],
+    ["", ""],
+  ])("keeps settings on their lines: %j", (text, settings) => {
+    expect(withoutModels(text)).toBe(settings);
   });
 });
