@@ -210,7 +210,8 @@ test("a script that changes between plan and turn is not applied", async () => {
   const running = upgrade(site, "--app", "auth");
   for (let waiting = 0; waiting === 0; ) {
     const { rowCount } = await holder.query(
-      "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted",
+      `SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+          AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
     );
     waiting = rowCount ?? 0;
   }

@@ -51,7 +51,7 @@ test("everything is in place", async () => {
       "tools
       ok       Node <node>
       ok       GNU Make <version>
-      ok       11 npm packages, as package.json pins them
+      ok       12 npm packages, as package.json pins them
       ok       Prisma 7.10.0, and its schema engine of the same commit
       ok       the embedded server's programs are installed
 
