@@ -50,33 +50,37 @@ export function hideForeign(result: SqlResultSet, visibility: Visibility): SqlRe
     return { ...result, rows };
   }
   if (!columnNames.includes("namespace") && !columnNames.includes("table_namespace")) return result;
-  const rows = result.rows.filter((row) => {
-    const cell = (name: string): unknown => row[columnNames.indexOf(name)];
-    return columnNames.includes("table_namespace")
-      ? cell("table_namespace") === visibility.own
-      : isVisible(columnNames, cell, visibility);
-  });
-  return { ...result, rows };
+  const column = Object.fromEntries(columnNames.map((name, index) => [name, index]));
+  const isSeen = rowTest(column, visibility);
+  return { ...result, rows: result.rows.filter(isSeen) };
 }
 
-function isVisible(
-  columns: readonly string[],
-  cell: (name: string) => unknown,
-  visibility: Visibility,
-): boolean {
-  const { own, tables, enums, withoutLedger } = visibility;
+/** Looked up once for an answer, not once for each of its rows: a schema of a hundred tables has thousands. */
+function rowTest(
+  column: Readonly<Record<string, number>>,
+  { own, tables, enums, withoutLedger }: Visibility,
+): (row: unknown[]) => boolean {
+  const {
+    namespace: schemaAt = -1,
+    table_namespace: tableSchemaAt,
+    table_name: tableAt,
+    parent_table: parentAt,
+    referenced_schema_name: parentSchemaAt = -1,
+    value: valueAt,
+    name: nameAt = -1,
+  } = column;
   const isSeen = (schema: unknown, table: unknown) => schema === own || tables.has(`${schema}.${table}`);
-  const schema = cell("namespace");
-  if (columns.includes("table_name")) {
-    const table = cell("table_name");
-    if (table === LEDGER_TABLE && (withoutLedger || schema !== own)) return false;
-    // A foreign key to a table that is not seen would fail the whole reading.
-    const toSeen =
-      !columns.includes("parent_table") || isSeen(cell("referenced_schema_name"), cell("parent_table"));
-    return toSeen && isSeen(schema, table);
+  if (tableSchemaAt !== undefined) return (row) => row[tableSchemaAt] === own;
+  if (tableAt !== undefined) {
+    return (row) => {
+      const [schema, table] = [row[schemaAt], row[tableAt]];
+      if (table === LEDGER_TABLE && (withoutLedger || schema !== own)) return false;
+      // A foreign key to a table that is not seen would fail the whole reading.
+      return (parentAt === undefined || isSeen(row[parentSchemaAt], row[parentAt])) && isSeen(schema, table);
+    };
   }
-  if (schema === own) return true;
-  if (columns.includes("value")) return enums.has(`${schema}.${cell("name")}`);
+  if (valueAt !== undefined)
+    return (row) => row[schemaAt] === own || enums.has(`${row[schemaAt]}.${row[nameAt]}`);
   // Sequences only explain the defaults of columns that are seen.
-  return columns.includes("sequence_name");
+  return (row) => row[schemaAt] === own || column.sequence_name !== undefined;
 }

@@ -94,6 +94,11 @@ export function readMigrations(service: Service): Migration[] {
   return migrations;
 }
 
+/** Whether a service has a migration beside this one, told without reading any. */
+export function hasOtherMigrations(service: Service, name: string | undefined): boolean {
+  return listMigrationsFolder(service, join(service.dir, PATHS.migrations)).some((other) => other !== name);
+}
+
 /** What lies in the folder, but for the one file that Prisma keeps there. */
 function listMigrationsFolder(service: Service, folder: string): string[] {
   try {

@@ -15,12 +15,14 @@ export const CATALOG_KINDS = Object.keys(CATALOG_SQL) as CatalogKind[];
 
 /** By schema; where an extension lives is no migration's to decide, and differs from database to database. */
 const EXTENSION_NAMES = `
-  SELECT n.nspname::text, array_agg(DISTINCT o.name::text) FROM (
-    SELECT 'pg_type'::regclass AS catalog, oid, typnamespace AS namespace, typname AS name FROM pg_type
-    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace, proname FROM pg_proc
-    UNION ALL SELECT 'pg_opclass'::regclass, oid, opcnamespace, opcname FROM pg_opclass
-  ) o JOIN pg_depend d ON d.classid = o.catalog AND d.objid = o.oid AND d.deptype = 'e'
-      JOIN pg_namespace n ON n.oid = o.namespace AND n.nspname !~ '^pg_'
+  SELECT n.nspname::text, array_agg(DISTINCT o.name) FROM pg_extension x
+    JOIN pg_depend d ON d.refclassid = 'pg_extension'::regclass AND d.refobjid = x.oid AND d.deptype = 'e'
+    JOIN LATERAL (
+      SELECT typnamespace AS namespace, typname::text AS name FROM pg_type WHERE d.classid = 'pg_type'::regclass AND oid = d.objid
+      UNION ALL SELECT pronamespace, proname::text FROM pg_proc WHERE d.classid = 'pg_proc'::regclass AND oid = d.objid
+      UNION ALL SELECT opcnamespace, opcname::text FROM pg_opclass WHERE d.classid = 'pg_opclass'::regclass AND oid = d.objid
+    ) o ON true
+    JOIN pg_namespace n ON n.oid = o.namespace AND n.nspname !~ '^pg_'
    GROUP BY n.nspname`;
 
 /**

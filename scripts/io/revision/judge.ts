@@ -4,7 +4,7 @@ import type { Service } from "../../core/service.ts";
 import type { UnsafeOptions } from "../../core/unsafe/options.ts";
 import { mayBeUnsafe } from "../../core/unsafe/rules.ts";
 import type { JudgedReport } from "../guard.ts";
-import { readMigrations } from "../workspace.ts";
+import { hasOtherMigrations } from "../workspace.ts";
 
 /** A script that has just been drafted, and the workspace's services. */
 export interface DraftedScript {
@@ -23,9 +23,8 @@ export async function judgeDraft(
   { service, services, migration, sql }: DraftedScript,
   options: UnsafeOptions,
 ): Promise<JudgedReport> {
-  const isFirst = readMigrations(service).every(({ name }) => name === migration);
   const isSuspect = mayHaveFindings(sql);
-  const isUnsafe = !isFirst && options.unsafe !== "off" && mayBeUnsafe(sql);
+  const isUnsafe = options.unsafe !== "off" && mayBeUnsafe(sql) && hasOtherMigrations(service, migration);
   if (!isSuspect && !isUnsafe) return { report: NOTHING_FOUND };
   const { addUnsafe, guardScripts } = await import("../guard.ts");
   const file =
