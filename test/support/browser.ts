@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { inject } from "vitest";
 import { CHECKOUT } from "./workspace.ts";
 
 /** What of a page the tests use; the package's own types are installed with the browser, apart from the project's. */
@@ -35,6 +36,8 @@ async function findBrowser(require: NodeJS.Require): Promise<object> {
   if (process.platform !== "linux" || process.arch !== "x64") return { channel: "chrome" };
   // Makes the package unpack the libraries that a bare machine lacks.
   process.env.AWS_EXECUTION_ENV ??= "AWS_Lambda_nodejs20.x";
+  // Where it unpacks to, and would otherwise take what another user has unpacked and may not be run.
+  process.env.TMPDIR = inject("run").folder;
   const { default: packed } = (await import(require.resolve("@sparticuz/chromium"))) as {
     default: { executablePath(): Promise<string>; args: string[] };
   };

@@ -157,11 +157,12 @@ function tryCopy(packageRoot: string, cache: string): string | undefined {
 
 function copyPackage(from: string, to: string): void {
   cpSync(from, to, { recursive: true, verbatimSymlinks: true, filter: (path) => !path.endsWith(".a") });
-  ensureLibraryLinks(to);
-  for (const { path, executable } of listFiles(to)) chmodSync(path, executable ? 0o755 : 0o644);
+  chmodSync(to, 0o755);
   for (const folder of readdirSync(to, { recursive: true, withFileTypes: true }))
     if (folder.isDirectory()) chmodSync(join(folder.parentPath, folder.name), 0o755);
-  chmodSync(to, 0o755);
+  // Of a package that is read-only, the folders were copied so.
+  ensureLibraryLinks(to);
+  for (const { path, executable } of listFiles(to)) chmodSync(path, executable ? 0o755 : 0o644);
 }
 
 /** Differs whenever a file of the package was added, removed or changed in size. */
