@@ -171,7 +171,7 @@ describe.each(POOLERS)("through %s", (_, start) => {
       ),
     );
     await holder.query("COMMIT; BEGIN; SELECT FROM auth.a");
-    const table = await upgrade(site, "--lock-timeout", "0.4", "--retries", "2");
+    const table = await upgrade(site, "--lock-timeout", "1.5", "--retries", "2");
     expect(table.of("auth").error).toMatch(
       new RegExp(
         `SQLSTATE 55P03[\\s\\S]*held by pid ${holder.processID} \\(nightly report\\), idle in transaction`,
