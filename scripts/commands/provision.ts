@@ -1,7 +1,7 @@
 import { defineCommand } from "../command.ts";
 import { EXIT } from "../core/errors.ts";
 import { declaredExtensions, EXTENSIONS_SCHEMA } from "../core/extensions.ts";
-import { renderInitSql } from "../core/initSql.ts";
+import { INIT_LOCK, renderInitSql } from "../core/initSql.ts";
 import { declaredRights, renderGrants, renderReleases } from "../core/rights.ts";
 import { renderLoginAdvice } from "../core/roles.ts";
 import { chooseServices, requireSound, type Service } from "../core/service.ts";
@@ -37,7 +37,7 @@ export default defineCommand({
       note(`Created the database "${database}"`),
     );
     try {
-      await client.query("SELECT pg_advisory_lock(hashtext('schemata init.sql'))");
+      await client.query(`SELECT pg_advisory_lock(${INIT_LOCK})`);
       await runScript(client, sql, {
         file: "provision",
         fix: "schemata provision --dry-run prints the SQL for a login that may create roles (CREATEROLE) and schemas",

@@ -2,6 +2,9 @@ import { declaredExtensions, renderExtensions } from "./extensions.ts";
 import { renderAdoption, renderOwnership } from "./roles.ts";
 import type { Service } from "./service.ts";
 
+/** The key, in SQL, of the advisory lock that whoever runs init.sql or a part of it holds: two at once would collide. */
+export const INIT_LOCK = "hashtext('schemata init.sql')";
+
 const HEAD = `-- What every service needs in the shared database before its first migration.
 -- Runs whenever the server starts, so every statement must bear being run again.
 -- Generated from services/: schemata init-sql --write`;

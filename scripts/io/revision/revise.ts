@@ -52,8 +52,7 @@ async function reviseOnShadow(
   { afresh = false }: { afresh?: boolean },
 ): Promise<Revision | undefined> {
   const { service, services } = request;
-  const dependents = services.filter(({ schemas, problem }) => !problem && schemas.includes(service.schema));
-  const chosen = afresh ? [...new Set([service, ...dependents])] : [service];
+  const chosen = afresh ? [service, ...dependentsOf(service, services)] : [service];
   return withShadow({ ...request, chosen, afresh }, async (shadow) => {
     let draft = await draftRevision(shadow, request);
     const confirmed = draft && draft.guesses.length > 0 ? await request.confirm(draft.guesses) : [];

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../core/errors.ts";
-import { renderInitSql } from "../../core/initSql.ts";
+import { INIT_LOCK, renderInitSql } from "../../core/initSql.ts";
 import { requireSound } from "../../core/service.ts";
 import { DEFAULT_LOGIN } from "../../core/settings.ts";
 import { withConnection } from "../postgres/connect.ts";
@@ -41,7 +41,7 @@ export async function runInitSql(place: ServerPlace, by: string): Promise<void> 
   const sql = file ?? renderInitSql(readServices(place.root).filter((service) => !service.problem));
   await withConnection(loginUrl(place.port, DEFAULT_LOGIN.database), async (client) => {
     // Two at once would both find a schema missing and both create it.
-    await client.query("SELECT pg_advisory_lock(hashtext('schemata init.sql'))");
+    await client.query(`SELECT pg_advisory_lock(${INIT_LOCK})`);
     await runScript(client, sql, {
       file: FILE,
       fix: `correct ${FILE} (schemata init-sql --write makes it anew), then make start-db`,

@@ -5,6 +5,7 @@ import {
   type InstalledExtensions,
   renderExtensions,
 } from "../../core/extensions.ts";
+import { INIT_LOCK } from "../../core/initSql.ts";
 import type { Service } from "../../core/service.ts";
 import type { Client } from "../postgres/connect.ts";
 import { readMigrations, readScript } from "../workspace.ts";
@@ -24,7 +25,7 @@ export async function ensureExtensions(
   const wanted = missing.filter((name) => !services.some((service) => makesItself(service, name)));
   if (wanted.length === 0) return there;
   try {
-    await client.query("SELECT pg_advisory_lock(hashtext('schemata init.sql'))");
+    await client.query(`SELECT pg_advisory_lock(${INIT_LOCK})`);
     for (const statement of renderExtensions(wanted)) await client.query(statement);
   } catch (error) {
     fail({
@@ -34,7 +35,7 @@ export async function ensureExtensions(
       cause: error,
     });
   } finally {
-    await client.query("SELECT pg_advisory_unlock(hashtext('schemata init.sql'))");
+    await client.query(`SELECT pg_advisory_unlock(${INIT_LOCK})`);
   }
   return readExtensions(client);
 }
