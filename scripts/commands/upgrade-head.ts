@@ -16,12 +16,15 @@ export default defineCommand({
   options: (yargs) =>
     planningOptions(showingOptions(upgradeOptions(appsOption(yargs)))).option("to", {
       type: "string",
-      describe: "How far: head, +N, or a migration (also a unique part of its name)",
+      describe:
+        "How far: head, +N (of several services: at most), or a migration (also a unique part of its name)",
     }),
   async run(options, context) {
     const services = readServices(context.settings.root);
     const chosen = chooseServices(services, options.app);
-    const target = parseTarget(options.to);
+    const to = parseTarget(options.to);
+    // Histories differ in length: so many steps are right for one service, and for several a limit.
+    const target = typeof to === "object" && "steps" in to ? { ...to, atMost: chosen.length > 1 } : to;
     const upgrade = parseUpgradeOptions(options);
     return upgradeServices({ ...options, services, chosen, target, upgrade }, context);
   },

@@ -50,13 +50,11 @@ function countKept(
   if (target === "base") return 0;
   if ("steps" in target) {
     if (target.steps <= applied.length) return applied.length - target.steps;
+    const most = `make downgrade app=${service} to=-${applied.length}, or all that there is: make downgrade app=${service} to=base`;
     return {
-      fact: `${service}: -${target.steps} is further down than base`,
-      why:
-        applied.length === 0
-          ? "no migration is applied"
-          : `${renderCount(applied.length, "migration")} applied`,
-      fix: `make downgrade app=${service} to=base undoes all that there is`,
+      fact: `${service}: "-${target.steps}" is below base`,
+      why: `${applied.length === 0 ? "no migration" : renderCount(applied.length, "migration")} applied`,
+      fix: applied.length === 0 ? `make current app=${service}` : most,
       status: EXIT.usage,
     };
   }

@@ -6,6 +6,7 @@ import type { Rights } from "./rights.ts";
 import { appRole, ownerRole } from "./roles.ts";
 import type { Service } from "./service.ts";
 import { quoteIdent } from "./sql.ts";
+import { renderCount } from "./table.ts";
 import { resolveMigration, type Target } from "./target.ts";
 import type { Transfer } from "./transfer/transfer.ts";
 
@@ -80,8 +81,27 @@ export function selectPending(facts: ServiceFacts, target: Target): Selection {
   const refusal = refuse(facts, standing);
   if (refusal) return { standing, refusal };
   if (target === "head") return { standing, selected: standing.pending };
-  if ("steps" in target) return { standing, selected: standing.pending.slice(0, target.steps) };
+  if ("steps" in target) return selectSteps(facts.service.name, standing, target);
   return selectUpTo(facts, standing, target.migration);
+}
+
+function selectSteps(
+  service: string,
+  standing: Standing,
+  { steps, atMost = false }: { steps: number; atMost?: boolean },
+): Selection {
+  const { pending } = standing;
+  if (atMost || steps <= pending.length) return { standing, selected: pending.slice(0, steps) };
+  const most = `make upgrade app=${service} to=+${pending.length}, or all that there is: make upgrade-head app=${service}`;
+  return {
+    standing,
+    refusal: {
+      fact: `${service}: "+${steps}" is above head`,
+      why: `${pending.length === 0 ? "no migration" : renderCount(pending.length, "migration")} pending`,
+      fix: pending.length === 0 ? `make current app=${service}` : most,
+      status: EXIT.usage,
+    },
+  };
 }
 
 function selectUpTo(facts: ServiceFacts, standing: Standing, text: string): Selection {

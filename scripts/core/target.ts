@@ -1,7 +1,10 @@
 import { EXIT, type Failure } from "./errors.ts";
 
-/** How far to go: `head`, a number of steps, or a migration by name, unique prefix or part of the name. */
-export type Target = "head" | { steps: number } | { migration: string };
+/**
+ * How far to go: `head`, a number of steps, or a migration by name, unique prefix or part of the name. With `atMost`,
+ * fewer steps do where there are no more.
+ */
+export type Target = "head" | { steps: number; atMost?: boolean } | { migration: string };
 
 /** Parses `--to`: `head`, `+N`, or a migration. */
 export function parseTarget(text: string | undefined): Target {

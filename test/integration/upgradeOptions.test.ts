@@ -38,7 +38,7 @@ describe("--to", () => {
     ["+0", []],
     ["+1", [ONE]],
     ["+2", [ONE, TWO]],
-    ["+99", [ONE, TWO, THREE]],
+    ["+3", [ONE, TWO, THREE]],
     ["head", [ONE, TWO, THREE]],
     [TWO, [ONE, TWO]],
     ["two", [ONE, TWO]],
@@ -64,12 +64,28 @@ describe("--to", () => {
         /auth: "2025" could be 3 migrations\n {2}Why: 20250101000000_one, 20250102000000_two, 20250103000000_three/,
       ],
       ["+x", /no migration matches "\+x"/],
+      [
+        "+2",
+        /auth: "\+2" is above head\n {2}Why: 1 migration pending\n {2}Fix: make upgrade app=auth to=\+1, or all that there is: make upgrade-head app=auth/,
+      ],
     ] as const) {
       const result = await upgrade(site, "--to", to);
       expect(result.status, to).toBe(2);
       expect(result.of("auth").error).toMatch(words);
     }
     expect(await namesOf(site, "auth")).toEqual([ONE, TWO]);
+    await upgradeWell(site);
+    expect(await upgrade(site, "--to", "+1", "--dry-run")).toMatchObject({ status: 2 });
+    expect((await upgrade(site, "--to", "+1")).of("auth").error).toMatch(
+      /above head\n {2}Why: no migration pending/,
+    );
+  });
+
+  test("a number of steps is a limit for several services", async () => {
+    const site = await makeSite({ auth: TABLES, billing: { [ONE]: TABLES[ONE] } });
+    const result = await upgradeWell(site, "--to", "+2");
+    expect(result.of("auth").applied).toEqual([ONE, TWO]);
+    expect(result.of("billing").applied).toEqual([ONE]);
   });
 });
 

@@ -97,7 +97,7 @@ describe("how far", () => {
   test.each([
     ["nothing", 2, 'no migration matches "nothing"'],
     ["2025", 2, '"2025" could be 3 migrations'],
-    ["-4", 2, "-4 is further down than base"],
+    ["-4", 2, '"-4" is below base'],
     ["+1", 2, '"+1" is not below'],
     ["head", 2, '"head" is not below'],
   ])("%s is refused", async (target, status, message) => {

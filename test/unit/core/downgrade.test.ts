@@ -52,7 +52,7 @@ describe("how far down", () => {
   });
 
   it.each([
-    ["-4", "auth: -4 is further down than base"],
+    ["-4", 'auth: "-4" is below base'],
     ["_d", "auth: 20250104_d is not applied (current is 20250103_c)"],
     ["+1", 'auth: "+1" is not below 20250103_c'],
     ["head", 'auth: "head" is not below 20250103_c'],
