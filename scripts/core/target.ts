@@ -13,14 +13,20 @@ export function parseTarget(text: string | undefined): Target {
   return steps === undefined ? { migration: text } : { steps: Number(steps) };
 }
 
-/** Either the one name meant, or why there is none. `names` are all that could be meant, in order. */
+/**
+ * Either the one name meant, or why there is none. `names` are all that could be meant, in order. A text is a whole
+ * name, or the beginning of one, or else a part of one; but digits alone are no part of a time, only of the words
+ * after it.
+ */
 export function resolveMigration(
   text: string,
   { service, names }: { service: string; names: readonly string[] },
 ): { name: string } | { problem: Failure } {
   if (names.includes(text)) return { name: text };
   const byPrefix = names.filter((name) => name.startsWith(text));
-  const found = byPrefix.length > 0 ? byPrefix : names.filter((name) => name.includes(text));
+  const isNumber = /^\d+$/.test(text);
+  const searched = (name: string) => (isNumber ? name.replace(/^\d+/, "") : name);
+  const found = byPrefix.length > 0 ? byPrefix : names.filter((name) => searched(name).includes(text));
   const [only, ...more] = found;
   if (only !== undefined && more.length === 0) return { name: only };
   const history = `schemata history --app ${service}`;
@@ -28,7 +34,7 @@ export function resolveMigration(
     return {
       problem: {
         fact: `${service}: no migration matches "${text}"`,
-        fix: `${history} lists them`,
+        fix: `${history} lists them${isNumber && text.length < 4 ? `; so many steps are +${text} up, -${text} down` : ""}`,
         status: EXIT.usage,
       },
     };

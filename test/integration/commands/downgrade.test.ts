@@ -97,6 +97,7 @@ describe("how far", () => {
   test.each([
     ["nothing", 2, 'no migration matches "nothing"'],
     ["2025", 2, '"2025" could be 3 migrations'],
+    ["3", 2, 'no migration matches "3"'],
     ["-4", 2, '"-4" is below base'],
     ["+1", 2, '"+1" is not below'],
     ["head", 2, '"head" is not below'],

@@ -29,6 +29,38 @@ describe("resolveMigration", () => {
     expect(resolve(text)).toEqual({ name });
   });
 
+  describe("digits alone", () => {
+    const mixed = ["0001_init", "0002_add_2fa", "0010_v7", "20250105000000", "20250106093000_year_2030"];
+    const among = (text: string) => resolveMigration(text, { service: "auth", names: mixed });
+
+    it.each([
+      ["0002", "0002_add_2fa"],
+      ["001", "0010_v7"],
+      ["20250106", "20250106093000_year_2030"],
+      ["20250105000000", "20250105000000"],
+      ["7", "0010_v7"],
+      ["2030", "20250106093000_year_2030"],
+    ])("%s is %s", (text, name) => {
+      expect(among(text)).toEqual({ name });
+    });
+
+    it("are the beginning of a time before they are a part of the words", () => {
+      expect(among("2")).toMatchObject({ problem: { fact: 'auth: "2" could be 2 migrations' } });
+    });
+
+    it.each(["5", "093000", "0106"])("%s, in the midst of a time, is none", (text) => {
+      expect(among(text)).toMatchObject({
+        problem: { fact: `auth: no migration matches "${text}"`, status: 2 },
+      });
+    });
+
+    it("are told from a number of steps", () => {
+      expect(among("5")).toMatchObject({
+        problem: { fix: "schemata history --app auth lists them; so many steps are +5 up, -5 down" },
+      });
+    });
+  });
+
   it("prefers a whole name to the names that it is part of", () => {
     expect(resolve("20250102000000_add_users")).toEqual({ name: "20250102000000_add_users" });
   });
