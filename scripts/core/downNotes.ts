@@ -9,15 +9,26 @@ export function describeLosses(down: string, drops: readonly Drop[]): string[] {
   return written.length > 0 ? written : drops.flatMap((drop) => renderLoss(drop) ?? []);
 }
 
-/** The comment lines before the first statement, without those that only the tool reads. */
+/** Lines that only the tool, its linter or its guard reads. */
+const MARKS =
+  /^(?:Undoes .*\.$|proven: |depends-on: |replaces: |transfer(?:s|red): |schemata:allow\b|squawk-ignore)/;
+
+/** What Prisma writes above each of its statements, such as `DropForeignKey`. */
+const PRISMA = /^(?:Add|Alter|Create|Drop|Recreate|Redefine|Rename)(?:[A-Z][a-z]+)+$/;
+
+/**
+ * The comment lines at the beginning, before the first statement, that are written for people. Those right above that
+ * statement are about it alone, unless they are also the file's first.
+ */
 function readNotes(down: string): string[] {
-  const notes: string[] = [];
+  const blocks: string[][] = [[]];
   for (const line of down.replace(/^\uFEFF/, "").split(/\r\n|\n|\r/)) {
     const [, comment] = /^\s*--+\s*(.*?)\s*$/.exec(line) ?? [];
-    if (comment === undefined) {
-      if (line.trim() !== "") break;
-    } else if (comment !== "" && !/^(?:Undoes \S+\.$|proven: |depends-on: )/.test(comment))
-      notes.push(comment);
+    if (comment !== undefined) blocks.at(-1)?.push(comment);
+    else if (line.trim() !== "") {
+      if (blocks.length > 1) blocks.pop();
+      break;
+    } else if (blocks.at(-1)?.length !== 0) blocks.push([]);
   }
-  return notes;
+  return blocks.flat().filter((note) => note !== "" && !MARKS.test(note) && !PRISMA.test(note));
 }

@@ -138,6 +138,30 @@ describe("what is lost", () => {
     ]);
   });
 
+  it.each([
+    ["what Prisma writes above its statements", "-- Lost.\n\n-- DropForeignKey\nALTER TABLE x;", ["Lost."]],
+    ["nor without a head", "-- DropForeignKey\nALTER TABLE x;", []],
+    ["what is right above the first statement", "-- Lost.\n\n-- first the child\nDROP TABLE x;", ["Lost."]],
+    ["nor where the file ends in comments", "-- Lost.\n\n-- All of it.", ["Lost.", "All of it."]],
+    [
+      "paragraphs of a head",
+      "\uFEFF\r\n-- Lost.\r\n--\r\n-- All.\r\n\r\n-- Too.\r\n\r\nSELECT 1;",
+      ["Lost.", "All.", "Too."],
+    ],
+    [
+      "what only tools read",
+      "-- Undoes 1 a.\n-- depends-on: a/1\n-- transfers: {}\n-- schemata:allow x because y\n-- squawk-ignore ban-drop-table\nDROP TABLE x;",
+      [],
+    ],
+    [
+      "a head that touches the statement",
+      "-- The addresses are lost.\nDROP TABLE x;",
+      ["The addresses are lost."],
+    ],
+  ])("%s", (_, sql, losses) => {
+    expect(describeLosses(sql, [])).toEqual(losses);
+  });
+
   it("or, where it says nothing, what is dropped", () => {
     const drops = [
       { kind: "table", schema: undefined, name: "x" },
