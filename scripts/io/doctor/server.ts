@@ -20,6 +20,7 @@ import { readServerFacts } from "../postgres/facts.ts";
 import { findPostgresPackage } from "../server/binaries.ts";
 import { serverStatus } from "../server/server.ts";
 import { gatherFacts } from "../upgrade/gather.ts";
+import { diagnoseExtensions } from "./extensions.ts";
 
 const area = "server";
 
@@ -43,6 +44,7 @@ export async function diagnoseServer(settings: Settings, services: readonly Serv
       ...port,
       ...(await diagnoseFacts(client, settings)),
       ...diagnoseRights(rights, { facts, database: databaseName(settings.databaseUrl) }),
+      ...(await diagnoseExtensions(client, facts, { own: settings.databaseFrom === "embedded" })),
       ...(await diagnoseShadow(rights, settings)),
       ...facts.map(diagnoseService),
     ];

@@ -187,6 +187,87 @@ describe("the server", () => {
   });
 });
 
+describe("extensions that schema files declare", () => {
+  const declare = (service: string, extensions: string) =>
+    bench.workspace.write(
+      `services/${service}/schema.prisma`,
+      `datasource db {\n  provider = "postgresql"\n  schemas = ["${service}"]\n  extensions = [${extensions}]\n}\n`,
+    );
+  const about = async (more?: CliOptions) =>
+    (await doctor(more)).filter((line) => line.includes("the extension"));
+  async function asLogin(attributes: string, ...grants: string[]): Promise<{ login: string; url: string }> {
+    const url = new URL(bench.databaseUrl);
+    const login = `mere_${url.pathname.slice(1)}`;
+    await run([`CREATE ROLE "${login}" LOGIN PASSWORD 'x' ${attributes}`, ...grants].join(";\n"));
+    [url.username, url.password] = [login, "x"];
+    return { login, url: url.href };
+  }
+
+  test("are there, or to be provisioned", async () => {
+    declare("auth", "citext, pgcrypto");
+    declare("billing", "citext");
+    expect(await about()).toEqual([
+      'broken: the extension "citext", which auth, billing declare, is not in the database; the server offers it',
+      'broken: the extension "pgcrypto", which auth declares, is not in the database; the server offers it',
+    ]);
+    await run("CREATE EXTENSION pgcrypto SCHEMA public");
+    expect((await runOn(bench, ["provision"])).status).toBe(0);
+    expect(await about()).toEqual([
+      'ok: the extension "citext", which auth, billing declare, is in the schema "extensions"',
+      'ok: the extension "pgcrypto", which auth declares, is in the schema "public"',
+    ]);
+  });
+
+  test("are made by a pending migration, where no owner role keeps it from that", async () => {
+    declare("auth", "citext");
+    bench.workspace.writeMigration("auth", "2_citext", 'CREATE EXTENSION IF NOT EXISTS "citext";');
+    expect(await about()).toEqual([
+      'ok: the extension "citext", which auth declares, is not there yet; a pending migration makes it',
+    ]);
+    const { login, url } = await asLogin("");
+    expect(await about({ databaseUrl: url })).toEqual([
+      `broken: the extension "citext", which auth declares, is not in the database, and "${login}" may not make it`,
+    ]);
+  });
+
+  test("that nobody offers", async () => {
+    declare("auth", 'nowhere(map: "no such extension")');
+    expect(await about()).toEqual([
+      'broken: the extension "no such extension", which auth declares, is not in the database, and the server does not offer it',
+    ]);
+  });
+
+  test("that the login may not make, for want of the right or of the extension's trust", async () => {
+    declare("auth", 'citext, earthdistance, pg_buffercache(map: "pg_buffercache")');
+    const { login, url } = await asLogin("");
+    const fixes = async () => {
+      const { diagnoses } = (await runOn({ ...bench, databaseUrl: url }, ["doctor", "--json"])).json<{
+        diagnoses: Diagnosis[];
+      }>();
+      return diagnoses.filter(({ fact }) => fact.includes("the extension")).map(({ why, fix }) => [why, fix]);
+    };
+    const database = new URL(url).pathname.slice(1);
+    const make = (name: string) =>
+      `CREATE SCHEMA IF NOT EXISTS "extensions"; GRANT USAGE ON SCHEMA "extensions" TO PUBLIC; CREATE EXTENSION IF NOT EXISTS "${name}" WITH SCHEMA "extensions" CASCADE;`;
+    const untrusted = (name: string) => [
+      `"${name}" is not trusted: it takes a superuser, or what a hosted server has for one`,
+      `let one run: ${make(name)}`,
+    ];
+    const right = [
+      "it takes the right CREATE on the database",
+      `let an administrator run: ${make("citext")}\nor GRANT CREATE ON DATABASE "${database}" TO "${login}"; then make provision`,
+    ];
+    expect(await fixes()).toEqual([right, untrusted("earthdistance"), untrusted("pg_buffercache")]);
+    await run(`GRANT CREATE ON DATABASE "${database}" TO "${login}"`);
+    expect((await fixes())[0]).toEqual([
+      undefined,
+      "let an administrator run what schemata provision --dry-run prints",
+    ]);
+    await run(`ALTER ROLE "${login}" CREATEROLE`);
+    expect((await fixes())[0]).toEqual([undefined, "make provision"]);
+  });
+});
+
 test("an engine that is not there", async () => {
   const found = await doctor({ env: { PRISMA_SCHEMA_ENGINE_BINARY: "/nowhere/engine" } });
   expect(found).toContain("broken: PRISMA_SCHEMA_ENGINE_BINARY names /nowhere/engine, which does not exist");
