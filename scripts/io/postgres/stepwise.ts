@@ -3,7 +3,7 @@ import { isPassing, planPause } from "../../core/backoff.ts";
 import { directionOf } from "../../core/direction.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import type { PendingScript } from "../../core/plan.ts";
-import { renderForeignRights } from "../../core/rights.ts";
+import { renderForeignRights, renderReleases } from "../../core/rights.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { type Step, sessionSettings } from "../../core/statements.ts";
 import { renderStepwise, type StepText, type StepwiseText, unfinishedRow } from "../../core/stepwise.ts";
@@ -246,6 +246,9 @@ async function recordFailure(
   const { table, where } = unfinishedRow(job.rules.schema, script.migration.name);
   if (done === 0 && !left) {
     const removed = await client.query(`DELETE FROM ${table} WHERE ${where}`).catch(() => undefined);
+    // Its grants were committed with its row.
+    const releases = removed && script.rights ? renderReleases(job.rules.schema) : [];
+    for (const release of releases) await client.query(release).catch(() => {});
     if (removed) return failure;
   }
   await client

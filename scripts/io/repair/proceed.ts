@@ -14,7 +14,7 @@ import type { PreparedRepair, RepairRun } from "./repair.ts";
 /** Runs the rest of an interrupted script; its row is there and says where it stands. */
 export async function continueScript(
   { client, url, server, facts, unfinished }: PreparedRepair,
-  { from, rules, run }: { from: number; rules: SessionRules; run: RepairRun },
+  { from, releases, rules, run }: { from: number; releases: boolean; rules: SessionRules; run: RepairRun },
 ): Promise<void> {
   const { service, ledger } = facts;
   const migration = unfinished?.script;
@@ -26,6 +26,7 @@ export async function continueScript(
     mode: "stepwise",
     size: readScript(service, migration).length,
     dependsOn: [],
+    releases,
     ...(unfinished.diagnosis.direction === "down" ? { undoes: rows } : {}),
   };
   const { signal, emit, command } = run;

@@ -2,6 +2,7 @@ import { EXIT, type Failure, fail, SchemataError } from "../../core/errors.ts";
 import { compareHistory } from "../../core/history.ts";
 import { planService, refuse, type ServiceFacts } from "../../core/plan.ts";
 import type { Way } from "../../core/repair.ts";
+import { renderReleases } from "../../core/rights.ts";
 import type { Service } from "../../core/service.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { unfinishedRow } from "../../core/stepwise.ts";
@@ -10,6 +11,7 @@ import type { ApplyRun } from "../postgres/apply.ts";
 import { type Client, closeConnection, connect, explainLoss } from "../postgres/connect.ts";
 import type { ServerFacts } from "../postgres/facts.ts";
 import { dropIndexes } from "../postgres/leftovers.ts";
+import { readHolders } from "../postgres/rights.ts";
 import { withTurn } from "../postgres/sessionTurn.ts";
 import { writeLedger } from "../postgres/writeLedger.ts";
 import { readScriptPlan } from "../script.ts";
@@ -72,7 +74,10 @@ export async function runRepair(prepared: PreparedRepair, way: Way, run: RepairR
     });
   }
   try {
-    const statements = await renderChange(way, { service, rules, unfinished });
+    const releases = await findReleases(client, rules);
+    const change = await renderChange(way, { service, rules, unfinished });
+    // What is gone on with may still need them; what is run anew is granted them anew.
+    const statements = way.kind === "continue" ? change : [...change, ...releases];
     const { command } = run;
     const write = { service, rules, ledger, createLedger: false, command };
     await withTurn(client, { service, rules, ledger, command, pooled: server.pooled }, async () => {
@@ -90,11 +95,21 @@ export async function runRepair(prepared: PreparedRepair, way: Way, run: RepairR
       if (way.kind !== "finish") await drop();
       await writeLedger(client, statements, write);
     });
-    if (way.kind === "continue") await continueScript(prepared, { from: way.from, rules, run });
+    if (way.kind === "continue")
+      await continueScript(prepared, { from: way.from, releases: releases.length > 0, rules, run });
   } catch (error) {
     throw explainLoss(url, error);
   }
   if (way.kind === "rerun") await rerunMigration(prepared, run);
+}
+
+/**
+ * What takes back the rights on other services' schemas that nothing needs any more: an interrupted script was granted
+ * them before it began. Nothing where the service's roles hold none.
+ */
+async function findReleases(client: Client, { schema, role }: SessionRules): Promise<string[]> {
+  const holds = role !== undefined && (await readHolders(client, [schema])).has(schema);
+  return holds ? renderReleases(schema) : [];
 }
 
 /** The statements by which the ledger says what was chosen. */

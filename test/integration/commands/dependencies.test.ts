@@ -277,6 +277,75 @@ CREATE TABLE "Invoice" ("id" INTEGER, "userId" INTEGER);\nCREATE INDEX CONCURREN
   });
 });
 
+describe("rights of a script that runs statement by statement and stops", () => {
+  const NAME = "20250102000000_init";
+  async function makeStopping(second: string): Promise<Pair & { write(second: string): void }> {
+    const pair = await makePair();
+    const { auth, billing, workspace } = pair;
+    const write = (middle: string) =>
+      workspace.writeMigration(
+        billing,
+        NAME,
+        `-- depends-on: ${auth}/20250101000000_init\n${middle};\n${KEY(auth)}`,
+      );
+    write(second);
+    workspace.write(`services/${billing}/migrations/${NAME}/down.sql`, 'DROP TABLE IF EXISTS "Invoice";\n');
+    return { ...pair, write };
+  }
+  const MADE = 'CREATE TABLE "Invoice" ("id" INTEGER, "userId" INTEGER)';
+  const BUILD = 'CREATE INDEX CONCURRENTLY i ON "Invoice"';
+
+  test("go with it where nothing was done", async () => {
+    const pair = await makeStopping(`${BUILD} (id)`);
+    const run = await runCli(["upgrade-head"], { root: pair.workspace.root, databaseUrl: pair.databaseUrl });
+    expect(run.stderr).toContain('relation "Invoice" does not exist');
+    expect(await pair.grants()).toEqual([]);
+    expect(await pair.well("repair", "--app", pair.billing)).toContain("nothing to repair");
+  });
+
+  test.each([
+    ["back", "the way back"],
+    ["on", "the way on, which needs them no more"],
+  ])("go with repair --%s, %s", async (way) => {
+    const pair = await makeStopping(`${MADE};\n${BUILD} (nothing)`);
+    const { auth, billing, workspace, databaseUrl } = pair;
+    const run = await runCli(["upgrade-head"], { root: workspace.root, databaseUrl });
+    expect(run.stderr).toContain('column "nothing" does not exist');
+    expect(await pair.grants()).toEqual(WHOLE.filter((line) => !line.includes("billing_app")));
+    workspace.writeMigration(
+      billing,
+      NAME,
+      `-- depends-on: ${auth}/20250101000000_init\n${MADE};\n${BUILD} (id);\n`,
+    );
+    await pair.well("repair", "--app", billing, `--${way}`, "--yes");
+    expect(await pair.grants()).toEqual([]);
+  });
+
+  test("stay with repair --on for what still needs them", async () => {
+    const pair = await makeStopping(`${MADE};\n${BUILD} (nothing)`);
+    await runCli(["upgrade-head"], { root: pair.workspace.root, databaseUrl: pair.databaseUrl });
+    pair.write(`${MADE};\n${BUILD} (id)`);
+    await pair.well("repair", "--app", pair.billing, "--on", "--yes");
+    expect(await pair.grants()).toEqual(WHOLE.filter((line) => !line.includes("billing_app")));
+  });
+
+  test("go where all was done but the record of it", async () => {
+    const pair = await makeStopping(`${MADE};\n${BUILD} (id)`);
+    const { billing, workspace } = pair;
+    await pair.well("upgrade-head");
+    workspace.write(
+      `services/${billing}/migrations/${NAME}/down.sql`,
+      'DROP INDEX CONCURRENTLY i;\nDROP TABLE "Invoice";\n',
+    );
+    await pair.query(`DROP TABLE ${billing}."Invoice";
+      INSERT INTO ${billing}._prisma_migrations (id, checksum, migration_name, applied_steps_count)
+      VALUES ('1', 'of down.sql', '${NAME}', 2)`);
+    expect(await pair.grants()).not.toEqual([]);
+    await pair.well("repair", "--app", billing, "--on", "--yes");
+    expect(await pair.grants()).toEqual([]);
+  });
+});
+
 describe("the stock CLI", () => {
   test("deploys where only the other service has a ledger, with its rights, and gives them back", async () => {
     const pair = await makePair();
