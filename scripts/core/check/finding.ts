@@ -4,11 +4,14 @@ import type { Severity } from "../guard/finding.ts";
 /** What is looked at, and left out where it cannot be. */
 export type CheckPart =
   | "schema-file"
+  /** What the schema file repeats of other services. */
   | "dependency"
   | "revision"
   | "reversal"
   | "guard"
   | "unsafe-ddl"
+  /** What pending migrations break of services that refer to this one. */
+  | "dependents"
   | "ledger"
   | "drift";
 

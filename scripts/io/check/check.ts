@@ -82,7 +82,10 @@ async function checkOffline(read: readonly ReadService[]): Promise<Part> {
   return {
     findings: await checkSchemaFiles(read.map(({ service }) => service)),
     leftOut: [
-      { parts: ["revision", "unsafe-ddl", "ledger", "drift"], why: "--offline asks no database" },
+      {
+        parts: ["revision", "unsafe-ddl", "dependents", "ledger", "drift"],
+        why: "--offline asks no database",
+      },
       ...unproven.map(({ service, names }) => ({
         service,
         parts: ["reversal" as const],
@@ -108,7 +111,7 @@ async function checkDatabases(
           options: unsafe,
         }),
       ]
-    : [leaveOut(["unsafe-ddl", "ledger", "drift"], live)];
+    : [leaveOut(["unsafe-ddl", "dependents", "ledger", "drift"], live)];
   if (isKnown) parts.push(await checkBreaks(judged, live, services));
   const isWhole = isKnown && parts.every(({ leftOut }) => leftOut.length === 0);
   const readable = services.flatMap(
@@ -146,7 +149,7 @@ async function checkBreaks(
     if (!known || pending.length === 0) continue;
     const { findMigrationBreaks } = await import("../dependency/breaks.ts");
     const found = await findMigrationBreaks(pending, { service, services, dependents: async () => known });
-    part.findings.push(...found.findings.map((finding) => ({ ...finding, part: "dependency" as const })));
+    part.findings.push(...found.findings.map((finding) => ({ ...finding, part: "dependents" as const })));
     part.passed.push(...found.passed);
   }
   return part;

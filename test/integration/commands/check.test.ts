@@ -307,7 +307,7 @@ test("the guard's findings, where they are", async () => {
   expect(status).toBe(3);
   expect(stdout).toMatchInlineSnapshot(`
     "::error file=services/billing/migrations/1_init/migration.sql,line=2,col=14,title=billing%3A foreign-schema::table "auth"."stolen" is not billing's%0AFix: keep to billing's own schema "billing": leave the other schema out, or move the statement to the service that owns the object
-    ::notice title=not checked%3A revision%2C unsafe-ddl%2C ledger%2C drift::--offline asks no database
+    ::notice title=not checked%3A revision%2C unsafe-ddl%2C dependents%2C ledger%2C drift::--offline asks no database
     ::notice title=billing%3A not checked%3A reversal::nobody has proven down.sql of 1_init, and to try it takes a database"
   `);
 });
@@ -321,7 +321,7 @@ describe("without a database", () => {
     ]);
     expect([status, stdout]).toEqual([
       0,
-      "Left out:\n  revision, unsafe-ddl, ledger, drift: --offline asks no database\n\n2 services, 1 migration: no findings",
+      "Left out:\n  revision, unsafe-ddl, dependents, ledger, drift: --offline asks no database\n\n2 services, 1 migration: no findings",
     ]);
   });
 
