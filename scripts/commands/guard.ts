@@ -2,6 +2,7 @@ import { defineCommand } from "../command.ts";
 import { EXIT } from "../core/errors.ts";
 import { renderGuardReport, renderUnlooked } from "../core/guardView.ts";
 import { chooseServices } from "../core/service.ts";
+import { mergeVerdict } from "../core/unsafe/report.ts";
 import { lintServicesForCitus } from "../io/citusLint.ts";
 import { guardServices } from "../io/guard.ts";
 import { readServices } from "../io/workspace.ts";
@@ -29,9 +30,9 @@ export default defineCommand({
   async run({ app, json, strict, unsafe, rows, citus }, { settings, note, print }) {
     const services = readServices(settings.root);
     const chosen = chooseServices(services, app);
-    const { report, problem } = await guardServices(chosen, services, { unsafe, rows });
+    const { report: guarded, problem } = await guardServices(chosen, services, { unsafe, rows });
     if (problem) note(renderUnlooked(problem));
-    if (citus) report.findings.push(...(await lintServicesForCitus(chosen, services)));
+    const report = citus ? mergeVerdict(guarded, await lintServicesForCitus(chosen, services)) : guarded;
     print(json ? JSON.stringify(report) : renderGuardReport(report));
     const counts = report.findings.some(({ severity }) => strict || severity === "error");
     return counts ? EXIT.findings : EXIT.done;

@@ -1,9 +1,12 @@
 import { type CitusRefusal, findCitusRefusals } from "../core/citus/refusals.ts";
+import { CITUS_RULE } from "../core/citus/rule.ts";
+import { parseExceptions } from "../core/guard/exceptions.ts";
 import type { Finding } from "../core/guard/finding.ts";
 import { readScript as takeApart } from "../core/guard/read.ts";
 import type { Migration } from "../core/history.ts";
 import { locate } from "../core/locate.ts";
 import type { Service } from "../core/service.ts";
+import type { UnsafeVerdict } from "../core/unsafe/judge.ts";
 import { shownFile } from "./script.ts";
 import { readMigrations, readScript } from "./workspace.ts";
 
@@ -11,34 +14,42 @@ import { readMigrations, readScript } from "./workspace.ts";
 const SUSPECT =
   /\b(?:references|trigger|inherits?|constraint|serial[248]?|bigserial|smallserial|identity|do)\b/i;
 
-/** What Citus would refuse of some migrations, as findings of the rule `citus`. */
+/** What Citus would refuse of some migrations, as findings of one rule, and what their exceptions from it let pass. */
 export async function lintForCitus(
   service: Service,
   { migrations, all }: { migrations: readonly Migration[]; all: readonly Service[] },
-): Promise<Finding[]> {
+): Promise<UnsafeVerdict> {
   const others = all.filter((one) => one.name !== service.name && !one.problem).map(({ schema }) => schema);
-  const findings: Finding[] = [];
+  const verdict: UnsafeVerdict = { findings: [], passed: [] };
   for (const migration of migrations) {
     const sql = readScript(service, migration);
     if (!SUSPECT.test(sql)) continue;
     const { loadSqlParser } = await import("./parser.ts");
     const context = { parser: await loadSqlParser(), ownSchema: service.schema, otherSchemas: others };
     const refusals = findCitusRefusals(takeApart(sql, context).units, others);
-    const place = { service: service.name, file: shownFile(service, migration) };
-    findings.push(...refusals.map((refusal) => ({ ...place, ...describe(sql, refusal) })));
+    const file = shownFile(service, migration);
+    if (parseExceptions(sql, [CITUS_RULE]).exceptions.length > 0)
+      verdict.passed.push(...refusals.map(() => ({ file, rule: CITUS_RULE })));
+    else
+      verdict.findings.push(
+        ...refusals.map((refusal) => ({ service: service.name, file, ...describe(sql, refusal) })),
+      );
   }
-  return findings;
+  return verdict;
 }
 
 /** The same for all migrations of some services. */
 export async function lintServicesForCitus(
   services: readonly Service[],
   all: readonly Service[],
-): Promise<Finding[]> {
-  const found: Finding[] = [];
-  for (const service of services)
-    found.push(...(await lintForCitus(service, { migrations: readMigrations(service), all })));
-  return found;
+): Promise<UnsafeVerdict> {
+  const verdict: UnsafeVerdict = { findings: [], passed: [] };
+  for (const service of services) {
+    const { findings, passed } = await lintForCitus(service, { migrations: readMigrations(service), all });
+    verdict.findings.push(...findings);
+    verdict.passed.push(...passed);
+  }
+  return verdict;
 }
 
 function describe(
@@ -46,5 +57,5 @@ function describe(
   { offset, message, fix, severity }: CitusRefusal,
 ): Omit<Finding, "service" | "file"> {
   const what = severity === "error" ? `Citus refuses ${message}` : message;
-  return { rule: "citus", severity, ...locate(sql, offset), message: what, fix };
+  return { rule: CITUS_RULE, severity, ...locate(sql, offset), message: what, fix };
 }

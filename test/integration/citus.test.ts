@@ -103,6 +103,14 @@ describe("on the coordinator of a Citus cluster", () => {
     expect(run.stderr).toContain(
       "Warning: auth: services/auth/migrations/1_init/migration.sql:2:1: Citus refuses a trigger; ",
     );
+    workspace.writeMigration(
+      "auth",
+      "1_init",
+      "-- schemata:allow citus because it is made anew there\nCREATE TABLE t (id int);\nCREATE TRIGGER x BEFORE UPDATE ON t EXECUTE FUNCTION f();",
+    );
+    const allowed = await runCli(["upgrade-head", "--dry-run"], { root: workspace.root, databaseUrl: url });
+    expect(allowed.stderr).not.toContain("Citus refuses");
+    expect(allowed.stderr).toContain("citus (1): it is made anew there");
   });
 
   it("refuses a worker", async () => {

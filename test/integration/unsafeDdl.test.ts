@@ -128,7 +128,9 @@ describe("unsafe DDL in pending migrations", () => {
     const unsafe = findings.filter(({ part }) => part === "unsafe-ddl");
     expect(places({ findings: unsafe } as unknown as GuardReport)).toEqual(FOUND);
     expect(exceptions).toMatchObject([{ rule: "adding-not-nullable-field", passed: 1 }]);
-    expect((await run("check", "--offline")).stdout).toContain("unsafe-ddl, dependents, ledger, drift: --offline");
+    expect((await run("check", "--offline")).stdout).toContain(
+      "unsafe-ddl, dependents, ledger, drift: --offline",
+    );
   });
 
   test("guard tells it of all migrations where that is asked for", async () => {

@@ -1,3 +1,4 @@
+import { CITUS_RULE } from "../citus/rule.ts";
 import { BREAK_RULE } from "../dependency/rule.ts";
 import { locate } from "../locate.ts";
 import type { SqlParser } from "../parse.ts";
@@ -21,8 +22,11 @@ export interface GuardedScript {
   sql: string;
 }
 
+/** Rules that others look after: what they find depends on the database, on other services, or on what was asked for. */
+const ELSEWHERE = new Set([...Object.keys(UNSAFE_RULES), BREAK_RULE, CITUS_RULE]);
+
 /** The rules that a script may be excepted from. */
-const ALLOWABLE = [...RULES.map(({ name }) => name), ...Object.keys(UNSAFE_RULES), BREAK_RULE];
+const ALLOWABLE = [...RULES.map(({ name }) => name), ...ELSEWHERE];
 
 /** Judges a migration by every rule, as PostgreSQL's own parsers read it. */
 export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, parser: SqlParser): Verdict {
@@ -39,11 +43,7 @@ export function guardScript({ file, sql }: GuardedScript, ownership: Ownership, 
   const declared = parseExceptions(sql, ALLOWABLE);
   const allowed = new Set(declared.exceptions.map(({ rule }) => rule));
   const unused = declared.exceptions.filter(
-    // Whether unsafe DDL is found depends on the database, and what is broken on other services.
-    ({ rule }) =>
-      !Object.hasOwn(UNSAFE_RULES, rule) &&
-      rule !== BREAK_RULE &&
-      found.every((problem) => problem.rule !== rule),
+    ({ rule }) => !ELSEWHERE.has(rule) && found.every((problem) => problem.rule !== rule),
   );
   const kept = [
     ...found.filter(({ rule }) => !allowed.has(rule)),

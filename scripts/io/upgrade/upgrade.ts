@@ -94,12 +94,14 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const judged = await addBreaks(found ?? { report: NOTHING_FOUND }, judge ? planned : [], request, client);
     if (judge?.strict && judged.problem) fail({ ...judged.problem, why: "--strict wants it looked at" });
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
-    const warned = citus?.distributesSchemas ? await warnForCitus(joined, services) : joined;
+    const told = { run: joined, judged };
+    const warned = citus?.distributesSchemas ? await warnForCitus(told, services) : told;
     const run = {
-      ...warned,
-      plans: requireExtensions(await addRights(warned.plans, { services, client }), server.extensions),
+      ...warned.run,
+      plans: requireExtensions(await addRights(warned.run.plans, { services, client }), server.extensions),
     };
-    return { url: request.url, client, server, citus, facts: known.slice(0, planned.length), run, judged };
+    const planFacts = known.slice(0, planned.length);
+    return { url: request.url, client, server, citus, facts: planFacts, run, judged: warned.judged };
   } catch (error) {
     await closeConnection(client);
     throw explainLoss(request.url, error);
@@ -107,20 +109,27 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
 }
 
 /** The plans, with a warning of each statement that the cluster is known to refuse: the shadow database did not tell. */
-async function warnForCitus(run: RunPlan, all: readonly Service[]): Promise<RunPlan> {
+async function warnForCitus(
+  { run, judged }: { run: RunPlan; judged: JudgedReport },
+  all: readonly Service[],
+): Promise<{ run: RunPlan; judged: JudgedReport }> {
   const { lintForCitus } = await import("../citusLint.ts");
+  const { mergeVerdict } = await import("../../core/unsafe/report.ts");
+  let { report } = judged;
   const plans: ServicePlan[] = [];
   for (const plan of run.plans) {
     const { service, pending } = plan;
     const migrations = pending.filter(({ recognises }) => !recognises).map(({ migration }) => migration);
-    const findings = service.schema === "public" ? [] : await lintForCitus(service, { migrations, all });
+    const concerned = service.schema === "public" ? [] : migrations;
+    const { findings, passed } = await lintForCitus(service, { migrations: concerned, all });
+    report = mergeVerdict(report, { findings: [], passed });
     const warnings = findings.map(
       ({ file, line, column, message, fix }) =>
         `${service.name}: ${file}:${line}:${column}: ${message}; ${fix}`,
     );
     plans.push({ ...plan, warnings: [...plan.warnings, ...warnings] });
   }
-  return { ...run, plans };
+  return { run: { ...run, plans }, judged: { ...judged, report } };
 }
 
 /** A report with what pending migrations break of other services; loads nothing where none depends on one that has any. */

@@ -129,3 +129,32 @@ ALTER TABLE a ADD COLUMN up int REFERENCES a (id), DROP COLUMN m;`,
   const plain = await runCli(["guard", "--json"], { root: workspace.root });
   expect(plain.stdout).not.toContain('"citus"');
 });
+
+test("--citus takes exceptions, which say nothing without it", async () => {
+  const workspace = makeWorkspace({
+    auth: {
+      migrations: {
+        "1_init":
+          "-- schemata:allow citus because auth is never distributed\nCREATE TABLE a (id int);\nCREATE TRIGGER t BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();\nALTER TABLE a ADD COLUMN n bigserial;\n",
+        "2_more": "-- schemata:allow citus\nALTER TABLE a ADD COLUMN m bigserial;\n",
+      },
+    },
+  });
+  const guard = async (...args: string[]) => {
+    const result = await runCli(["guard", "--json", ...args], { root: workspace.root });
+    const { findings, exceptions } = result.json<GuardReport>();
+    return {
+      found: findings.map(({ file, rule, message }) => `${file.split("/")[3]} ${rule}: ${message}`),
+      exceptions: exceptions.map(({ rule, reason, passed }) => [rule, reason, passed]),
+    };
+  };
+  const without = "2_more allow: the exception for citus gives no reason";
+  expect(await guard("--citus")).toEqual({
+    found: [without, "2_more citus: Citus refuses ADD COLUMN of a SERIAL or identity column"],
+    exceptions: [["citus", "auth is never distributed", 2]],
+  });
+  expect(await guard()).toEqual({
+    found: [without],
+    exceptions: [["citus", "auth is never distributed", 0]],
+  });
+});
