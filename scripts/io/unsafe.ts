@@ -1,3 +1,4 @@
+import type { Exception } from "../core/guard/finding.ts";
 import type { Service } from "../core/service.ts";
 import {
   attributeProblems,
@@ -41,7 +42,8 @@ export async function lintServices(
   options: UnsafeOptions,
   database?: LintedDatabase,
 ): Promise<Lint> {
-  const lint: Lint = { findings: [], passed: [] };
+  const ignored: Exception[] = [];
+  const lint: Lint = { findings: [], passed: [], ignored };
   const concerned = services.filter(({ scripts }) => scripts.some(({ sql }) => mayBeUnsafe(sql)));
   if (options.unsafe === "off" || concerned.length === 0) return lint;
   const texts = concerned.flatMap(({ scripts }) => scripts.map(({ sql }) => sql.replace(/^\uFEFF/, " ")));
@@ -71,7 +73,7 @@ export async function lintServices(
         ? await readRowCounts(database.client, {
             schema: service.schema,
             role,
-            tables: attributed.flatMap((one) => one.tables),
+            tables: attributed.flatMap((one) => (one.ignored ? [] : one.tables)),
             estimates: tables.estimates,
             limit: options.rows,
           })
@@ -79,6 +81,7 @@ export async function lintServices(
     const verdict = judgeProblems(service.name, attributed, { ...options, counts });
     lint.findings.push(...verdict.findings);
     lint.passed.push(...verdict.passed);
+    ignored.push(...(verdict.ignored ?? []));
   }
   return lint;
 }

@@ -209,4 +209,32 @@ describe("unsafe DDL in pending migrations", () => {
     expect(result.json<GuardReport>().findings.length).toBe(5);
     expect((await run("upgrade-head", "--json")).json<GuardReport>().findings).toEqual([]);
   });
+
+  test("what Squawk's own comments let pass is listed with what ours do", async () => {
+    workspace.writeMigration(
+      "shop",
+      "5_old",
+      "-- squawk-ignore ban-drop-column\nALTER TABLE huge DROP COLUMN nick;\nDROP TABLE empty;\n",
+    );
+    workspace.write("services/shop/migrations/5_old/down.sql", "-- nothing\nSELECT 1;\n");
+    const file = "services/shop/migrations/5_old/migration.sql";
+    const ignored = {
+      rule: "ban-drop-column",
+      reason: "squawk-ignore",
+      service: "shop",
+      file,
+      line: 1,
+      passed: 1,
+    };
+    const plan = await run("plan", "--app", "shop", "--json");
+    expect(plan.json<GuardReport>().exceptions).toEqual([ignored]);
+    expect(places(plan.json())).toEqual(["5_old:3:1 warning ban-drop-table"]);
+    expect((await run("upgrade-head", "--dry-run")).stderr).toContain(
+      `Allowed:\n  ${file}:1 ban-drop-column (1): squawk-ignore`,
+    );
+    const check = await run("check", "--app", "shop", "--json");
+    expect(check.json<GuardReport>().exceptions).toContainEqual(ignored);
+    const guard = await run("guard", "--app", "shop", "--unsafe", "warn");
+    expect(guard.stdout).toContain(`  ${file}:1 ban-drop-column (1): squawk-ignore`);
+  });
 });

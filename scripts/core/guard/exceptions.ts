@@ -1,4 +1,4 @@
-import { nextToken } from "../lexer.ts";
+import { readComments } from "../comments.ts";
 import { nearestName } from "../service.ts";
 import type { Problem } from "./rule.ts";
 
@@ -22,7 +22,7 @@ export function parseExceptions(
   const exceptions: DeclaredException[] = [];
   const problems: Problem[] = [];
   if (!sql.includes(MARK)) return { exceptions, problems };
-  for (const { text, offset } of comments(sql)) {
+  for (const { text, offset } of readComments(sql)) {
     const [, rest] = /^--\s*schemata:allow\b\s*(.*?)\s*$/.exec(text) ?? [];
     if (rest === undefined) continue;
     const [, rule = "", reason = ""] = /^(\S*)(?:\s+because\s+(\S.*))?/.exec(rest) ?? [];
@@ -50,18 +50,4 @@ function judgeException(
   return reason === ""
     ? { message: `the exception for ${rule} gives no reason`, fix: example(rule) }
     : undefined;
-}
-
-/** The line comments of a script, outside of strings and bodies. */
-function* comments(sql: string): Generator<{ text: string; offset: number }> {
-  let from = 0;
-  for (;;) {
-    const token = nextToken(sql, from);
-    const gap = sql.slice(from, token.start);
-    for (const found of gap.matchAll(/--[^\r\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g)) {
-      yield { text: found[0], offset: from + found.index };
-    }
-    if (token.kind === "end" || token.kind === "broken") return;
-    from = token.end;
-  }
 }

@@ -1,8 +1,9 @@
 import { parseExceptions } from "../guard/exceptions.ts";
-import type { Finding, Severity } from "../guard/finding.ts";
+import type { Exception, Finding, Severity } from "../guard/finding.ts";
 import { locate } from "../locate.ts";
 import type { ParsedStatement } from "../parse.ts";
 import { renderCount } from "../table.ts";
+import { findIgnore } from "./ignores.ts";
 import type { UnsafeOptions } from "./options.ts";
 import type { UnsafeProblem } from "./problem.ts";
 import { UNSAFE_RULES } from "./rules.ts";
@@ -50,6 +51,8 @@ export type RowCounts = ReadonlyMap<string, number | undefined>;
 export interface UnsafeVerdict {
   findings: Finding[];
   passed: { file: string; rule: string }[];
+  /** Comments of Squawk's own, with what they let pass. */
+  ignored?: Exception[];
 }
 
 /** Makes findings of problems. Without `counts` nobody knows how large the tables are, and all are warnings. */
@@ -58,10 +61,16 @@ export function judgeProblems(
   problems: readonly AttributedProblem[],
   { unsafe, rows, counts }: UnsafeOptions & { counts: RowCounts | undefined },
 ): UnsafeVerdict {
-  const verdict: UnsafeVerdict = { findings: [], passed: [] };
+  const ignored: Exception[] = [];
+  const verdict: UnsafeVerdict = { findings: [], passed: [], ignored };
   const names = Object.keys(UNSAFE_RULES);
-  for (const { rule, start, script, tables } of problems) {
+  for (const problem of problems) {
+    const { rule, start, script, tables } = problem;
     const { file, sql } = script;
+    if (problem.ignored) {
+      noteIgnored(ignored, { rule, service, file, line: findIgnore(sql, problem) });
+      continue;
+    }
     if (parseExceptions(sql, names).exceptions.some((exception) => exception.rule === rule)) {
       verdict.passed.push({ file, rule });
       continue;
@@ -74,6 +83,15 @@ export function judgeProblems(
     verdict.findings.push({ rule, severity, service, file, ...place, message: `${message}${size}`, fix });
   }
   return verdict;
+}
+
+/** Squawk's comments give no reason. */
+function noteIgnored(ignored: Exception[], place: Omit<Exception, "reason" | "passed">): void {
+  const same = ignored.find(
+    ({ rule, file, line }) => rule === place.rule && file === place.file && line === place.line,
+  );
+  if (same) same.passed += 1;
+  else ignored.push({ ...place, reason: "squawk-ignore", passed: 1 });
 }
 
 interface Size {

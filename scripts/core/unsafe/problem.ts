@@ -5,6 +5,8 @@ export interface UnsafeProblem {
   rule: string;
   start: number;
   end: number;
+  /** A comment of Squawk's own lets it pass. */
+  ignored?: true;
 }
 
 interface SquawkProblem {

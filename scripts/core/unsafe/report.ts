@@ -4,13 +4,16 @@ import { byName } from "../history.ts";
 import type { UnsafeVerdict } from "./judge.ts";
 
 /** One report of both, in the order of files and places. */
-export function mergeVerdict(report: GuardReport, { findings, passed }: UnsafeVerdict): GuardReport {
+export function mergeVerdict(
+  report: GuardReport,
+  { findings, passed, ignored = [] }: UnsafeVerdict,
+): GuardReport {
   return {
     ...report,
     findings: [...report.findings, ...findings].sort(
       (a, b) => byName(a.file, b.file) || a.line - b.line || a.column - b.column,
     ),
-    exceptions: countPassed(report.exceptions, passed),
+    exceptions: [...countPassed(report.exceptions, passed), ...ignored],
   };
 }
 

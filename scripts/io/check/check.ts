@@ -36,6 +36,8 @@ interface Part {
   leftOut: LeftOut[];
   /** What exceptions for unsafe DDL let pass. */
   passed?: UnsafePart["passed"];
+  /** Squawk's own exceptions. */
+  ignored?: UnsafePart["ignored"];
 }
 
 /** Looks at everything that can be wrong with some services; of databases it changes the shadow one only. */
@@ -59,10 +61,13 @@ export async function runCheck(request: CheckRequest): Promise<Check> {
     findings: all
       .flatMap(({ findings }) => findings)
       .sort((a, b) => place(a) - place(b) || byName(a.file, b.file) || (a.line ?? 0) - (b.line ?? 0)),
-    exceptions: countPassed(
-      files.exceptions,
-      parts.flatMap(({ passed = [] }) => passed),
-    ),
+    exceptions: [
+      ...countPassed(
+        files.exceptions,
+        parts.flatMap(({ passed = [] }) => passed),
+      ),
+      ...parts.flatMap(({ ignored = [] }) => ignored),
+    ],
     leftOut: parts.flatMap(({ leftOut }) => leftOut),
   };
   return { report, incomplete };

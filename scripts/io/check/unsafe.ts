@@ -18,7 +18,7 @@ export interface Judged {
 }
 
 /** What linting adds to a check. */
-export interface UnsafePart extends Pick<UnsafeVerdict, "passed"> {
+export interface UnsafePart extends Pick<UnsafeVerdict, "passed" | "ignored"> {
   findings: CheckFinding[];
   leftOut: LeftOut[];
 }
@@ -40,12 +40,13 @@ export async function checkUnsafe(
   });
   if (options.unsafe === "off" || behind.length === 0) return { findings: [], leftOut: [], passed: [] };
   const { lintServices } = await import("../unsafe.ts");
-  const { findings, passed, problem } = await withConnection(settings.databaseUrl, (client) =>
+  const { findings, passed, ignored, problem } = await withConnection(settings.databaseUrl, (client) =>
     lintServices(behind, options, { client, version }),
   );
   return {
     findings: findings.map((finding) => ({ ...finding, part: "unsafe-ddl" })),
     leftOut: problem === undefined ? [] : [{ parts: ["unsafe-ddl"], why: problem.fact, fix: problem.fix }],
     passed,
+    ...(ignored && { ignored }),
   };
 }

@@ -125,3 +125,68 @@ describe("severity", () => {
     expect(await severities(undefined, "auto")).toEqual([expect.stringMatching(/^warning/)]);
   });
 });
+
+describe("comments of Squawk's own", () => {
+  const judged = async (sql: string) => {
+    const verdict = judgeProblems("shop", await attribute([sql]), {
+      unsafe: "warn",
+      rows: 100,
+      counts: undefined,
+    });
+    return {
+      findings: verdict.findings.map(({ line, rule }) => `${line} ${rule}`),
+      ignored: verdict.ignored?.map(
+        ({ line, rule, passed, reason }) => `${line} ${rule} ${passed} ${reason}`,
+      ),
+    };
+  };
+
+  test.each([
+    [
+      "for a statement",
+      "-- squawk-ignore ban-drop-table\nDROP TABLE old;\nDROP TABLE other;",
+      ["3 ban-drop-table"],
+      ["1 ban-drop-table 1 squawk-ignore"],
+    ],
+    [
+      "behind it",
+      "SELECT 1;\nDROP TABLE old; -- squawk-ignore ban-drop-table",
+      [],
+      ["2 ban-drop-table 1 squawk-ignore"],
+    ],
+    [
+      "in a block",
+      "/* squawk-ignore ban-drop-table */\nDROP TABLE old;",
+      [],
+      ["1 ban-drop-table 1 squawk-ignore"],
+    ],
+    [
+      "for the file, below what it lets pass",
+      "DROP TABLE old;\nDROP TABLE other;\n-- squawk-ignore-file ban-drop-table",
+      [],
+      ["3 ban-drop-table 2 squawk-ignore"],
+    ],
+    [
+      "for all rules",
+      "-- squawk-ignore-file\nDROP TABLE old;\nALTER TABLE other DROP COLUMN a;",
+      [],
+      ["1 ban-drop-table 1 squawk-ignore", "1 ban-drop-column 1 squawk-ignore"],
+    ],
+    [
+      "for several rules",
+      "ALTER TABLE old\n-- squawk-ignore ban-drop-column, renaming-column\nDROP COLUMN a,\nDROP COLUMN b;",
+      ["4 ban-drop-column"],
+      ["2 ban-drop-column 1 squawk-ignore"],
+    ],
+    [
+      "that Squawk does not take",
+      "-- squawk-ignore ban-drop-table because\nDROP TABLE old;",
+      ["2 ban-drop-table"],
+      [],
+    ],
+    ["in a string", "SELECT '-- squawk-ignore ban-drop-table';\nDROP TABLE old;", ["2 ban-drop-table"], []],
+    ["about a new table", "CREATE TABLE n ();\n-- squawk-ignore ban-drop-table\nDROP TABLE n;", [], []],
+  ])("%s", async (_, sql, findings, ignored) => {
+    expect(await judged(sql)).toEqual({ findings, ignored });
+  });
+});
