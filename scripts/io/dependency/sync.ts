@@ -1,5 +1,4 @@
-import { randomBytes } from "node:crypto";
-import { readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { addModel } from "../../core/dependency/addModel.ts";
 import { isSame, ownOf, readSource, type SchemaSource } from "../../core/dependency/repeated.ts";
@@ -8,6 +7,7 @@ import { EXIT, fail, SchemataError } from "../../core/errors.ts";
 import { locate } from "../../core/locate.ts";
 import { parseSchemaFile } from "../../core/schemaFile.ts";
 import { nearestName, type Service } from "../../core/service.ts";
+import { replaceFile, sweepHalves } from "../replaceFile.ts";
 import { explainEngine, readSchemaFile } from "../revision/engine.ts";
 import { PATHS } from "../workspace.ts";
 import { readSources } from "./sources.ts";
@@ -33,6 +33,7 @@ export async function syncService({ service, services, models, dryRun }: SyncReq
   const sources = readSources(services);
   const before = readSchemaFile(service);
   let source = readSource(service, before);
+  if (!dryRun) sweepHalves(realpathSync(join(service.dir, PATHS.schemaFile)));
   const changes: string[] = [];
   for (const model of models) {
     const found = findModel(model, { source, sources });
@@ -112,17 +113,14 @@ function replaceSchemaFile(
   { before, after }: { before: string; after: string },
 ): void {
   const file = realpathSync(join(dir, PATHS.schemaFile));
-  const half = `${file}.${randomBytes(6).toString("hex")}`;
   try {
     const present = readFileSync(file, "utf8");
     const mark = present.startsWith("\uFEFF") ? "\uFEFF" : "";
     if (present !== mark + before) {
       fail({ fact: `${name}: ${schemaFile} changed meanwhile`, fix: "run the command again" });
     }
-    writeFileSync(half, mark + after, { mode: statSync(file).mode });
-    renameSync(half, file);
+    replaceFile(file, mark + after);
   } catch (error) {
-    rmSync(half, { force: true });
     if (error instanceof SchemataError) throw error;
     fail({
       fact: `${name}: ${schemaFile} cannot be written: ${(error as Error).message}`,

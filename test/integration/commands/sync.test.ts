@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import type { CheckReport } from "../../../scripts/core/check/view.ts";
@@ -213,6 +213,37 @@ describe("a stale model", () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/would not be valid; nothing was written[\s\S]*ADMIN/);
     expect(read(bench, "billing")).toBe(before);
+  });
+
+  test("is rid of what a killed run has left beside it, and of nothing else", async () => {
+    const bench = await settle();
+    const folder = join(bench.workspace.root, "services/billing");
+    const old = new Date(Date.now() - 120_000);
+    const write = (name: string, time: Date) => {
+      bench.workspace.write(`services/billing/${name}`, "half");
+      utimesSync(join(folder, name), time, time);
+    };
+    const kept = [
+      "schema.prisma.0123456789AB",
+      "schema.prisma.0123456789a",
+      "schema.prisma.0123456789abc",
+      "schema.prisma.bak",
+      "schemaxprisma.0123456789ab",
+    ];
+    for (const name of [...kept, "schema.prisma.0123456789ab"]) write(name, old);
+    mkdirSync(join(folder, "schema.prisma.00112233aabb"));
+    utimesSync(join(folder, "schema.prisma.00112233aabb"), old, old);
+    // Another run may be about to give it its name.
+    write("schema.prisma.ba9876543210", new Date());
+    const left = () =>
+      readdirSync(folder)
+        .filter((name) => /^schema.prisma\./.test(name))
+        .sort();
+    const before = left();
+    await runOn(bench, ["sync", "--app", "billing", "--dry-run"]);
+    expect(left()).toEqual(before);
+    expect((await sync(bench)).status).toBe(0);
+    expect(left()).toEqual(before.filter((name) => name !== "schema.prisma.0123456789ab"));
   });
 
   test("keeps a byte order mark and Windows line ends", async () => {
