@@ -1,4 +1,5 @@
 import type { Failure } from "./errors.ts";
+import { eachToken, OPAQUE, unquoteString } from "./schemaText.ts";
 
 /** Postgres cuts longer identifiers, so a longer schema name would not be found again. */
 const MAX_IDENTIFIER_BYTES = 63;
@@ -15,8 +16,7 @@ export function parseSchemaFile(
   { service, file }: { service: string; file: string },
 ): ParsedSchemaFile {
   const example = `write schemas = ["${service.replaceAll('"', '\\"')}"] in the datasource block of ${file}`;
-  const tokens = tokenize(text);
-  const block = datasourceBlock(tokens);
+  const block = datasourceBlock(text);
   if (!block) {
     return { problem: { fact: `${service}: ${file} has no datasource block`, fix: example } };
   }
@@ -66,7 +66,7 @@ export function parseSchemaFile(
 
 /** The extensions that the datasource block of a Prisma schema file declares, by their names in the database. */
 export function parseExtensions(text: string): string[] {
-  const block = datasourceBlock(tokenize(text)) ?? [];
+  const block = datasourceBlock(text) ?? [];
   const start = block.findIndex(
     (token, index) => token === "extensions" && block[index + 1] === "=" && block[index + 2] === "[",
   );
@@ -79,7 +79,7 @@ export function parseExtensions(text: string): string[] {
     else if (token === ")") depth -= 1;
     else if (depth === 0 && /^\w/.test(token)) names.push(token);
     // `uuid(map: "uuid-ossp")`: the name in brackets is the database's.
-    else if (block[index - 2] === "map" && token.startsWith('"')) names.splice(-1, 1, unquote(token));
+    else if (block[index - 2] === "map" && token.startsWith('"')) names.splice(-1, 1, unquoteString(token));
   }
   return names;
 }
@@ -102,14 +102,15 @@ export function withoutModels(text: string): string {
     kept += isSetting ? part : part.replaceAll(/[^\n]+/g, "");
     end = index;
   };
-  for (const { 0: token, index } of text.matchAll(TOKEN)) {
-    if (token === "{") depth += 1;
-    else if (token === "}") {
+  // Only braces and the beginnings of settings count: less to collect than tokens.
+  for (const { 0: found, index } of text.matchAll(LANDMARK)) {
+    if (found === "{") depth += 1;
+    else if (found === "}") {
       depth -= 1;
       if (depth > 0) continue;
       moveTo(index + 1);
       isSetting = false;
-    } else if (depth === 0 && !isSetting && startsSetting(text, index)) {
+    } else if (/^[dg]/.test(found) && depth === 0 && !isSetting) {
       moveTo(index);
       isSetting = true;
     }
@@ -118,34 +119,23 @@ export function withoutModels(text: string): string {
   return kept;
 }
 
-function startsSetting(text: string, index: number): boolean {
-  SETTING.lastIndex = index;
-  return SETTING.test(text);
-}
+const LANDMARK = new RegExp(`${OPAQUE}|[{}]|(?<![\\w-])(?:datasource|generator)\\s+[\\w-]+\\s*(?=\\{)`, "gu");
 
-const SETTING = /(?:datasource|generator)\s+[\w-]+\s*\{/y;
-const TOKEN = /\/\/[^\n]*|\/\*[\s\S]*?\*\/|"(?:\\.|[^"\\\n])*"|[A-Za-z_][\w-]*|[^\s]/g;
-
-/** Strings keep their opening quote, so that no text can pass for punctuation. */
-function tokenize(text: string): string[] {
-  const tokens: string[] = [];
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (!token.startsWith("//") && !token.startsWith("/*")) tokens.push(token);
-  }
-  return tokens;
-}
-
-function datasourceBlock(tokens: string[]): string[] | undefined {
+/** The tokens in the braces of the datasource block; strings keep their opening quote, so that none passes for punctuation. */
+function datasourceBlock(text: string): string[] | undefined {
+  let block: string[] | undefined;
   let depth = 0;
-  for (const [index, token] of tokens.entries()) {
-    if (token === "{") depth += 1;
+  let [last, lastButOne] = ["", ""];
+  for (const { kind, text: token } of eachToken(text)) {
+    if (kind === "newline" || kind === "comment") continue;
+    if (block && token === "}") return block;
+    if (block) block.push(token);
+    else if (token === "{" && depth === 0 && lastButOne === "datasource") block = [];
+    else if (token === "{") depth += 1;
     else if (token === "}") depth -= 1;
-    else if (depth === 0 && token === "datasource" && tokens[index + 2] === "{") {
-      const end = tokens.indexOf("}", index);
-      return tokens.slice(index + 3, end === -1 ? undefined : end);
-    }
+    [last, lastButOne] = [token, last];
   }
-  return undefined;
+  return block;
 }
 
 function stringList(block: string[], name: string): string[] | undefined {
@@ -154,16 +144,11 @@ function stringList(block: string[], name: string): string[] | undefined {
   );
   if (start === -1) return undefined;
   const end = block.indexOf("]", start);
-  return block
-    .slice(start + 3, end === -1 ? undefined : end)
-    .filter((token) => token.startsWith('"'))
-    .map(unquote);
-}
-
-function unquote(token: string): string {
-  try {
-    return JSON.parse(token) as string;
-  } catch {
-    return token.slice(1, -1);
-  }
+  return (
+    block
+      .slice(start + 3, end === -1 ? undefined : end)
+      .filter((token) => token.startsWith('"'))
+      // One that the line breaks off is no name.
+      .map((token) => (/^".*"$/.test(token) ? unquoteString(token) : ""))
+  );
 }

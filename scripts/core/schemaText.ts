@@ -10,16 +10,21 @@ export interface SchemaToken extends Span {
   text: string;
 }
 
-const TOKEN =
-  /\r\n|\n|\r|\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|"(?:\\[^\r\n]|[^"\\\r\n])*"?|[\p{L}\p{N}_][\p{L}\p{N}_-]*|\S/gu;
+/** A comment or a string, in which nothing means what it means elsewhere; a pattern's source. */
+export const OPAQUE = /\/\/[^\r\n]*|\/\*[\s\S]*?\*\/|"(?:\\[^\r\n]|[^"\\\r\n])*"?/u.source;
+
+const TOKEN = new RegExp(`\\r\\n|\\n|\\r|${OPAQUE}|[\\p{L}\\p{N}_][\\p{L}\\p{N}_-]*|\\S`, "gu");
 
 /** The tokens of a schema file: a brace in a comment or a string is none. */
 export function readTokens(text: string): SchemaToken[] {
-  const tokens: SchemaToken[] = [];
+  return [...eachToken(text)];
+}
+
+/** The same one by one, for whoever needs only the first of them: large files have many. */
+export function* eachToken(text: string): Generator<SchemaToken> {
   for (const { 0: found, index } of text.matchAll(TOKEN)) {
-    tokens.push({ kind: kindOf(found), text: found, start: index, end: index + found.length });
+    yield { kind: kindOf(found), text: found, start: index, end: index + found.length };
   }
-  return tokens;
 }
 
 function kindOf(token: string): SchemaToken["kind"] {

@@ -51,6 +51,18 @@ describe("parseSchemaFile", () => {
     expect(problemOf(text)?.fix).toBeTruthy();
   });
 
+  it("takes a string that its line breaks off for no name", () => {
+    expect(problemOf('datasource db {\n  schemas = ["auth]\n}')?.fact).toContain('names the schema ""');
+  });
+
+  it("finds the datasource block behind whatever looks like one", () => {
+    expect(
+      parse(
+        '// datasource db {\nmodel datasource {\n  datasource Int\n}\ngenerator g { datasource = "x {" }\ndatasource ünï-1 { /* } */ schemas = ["a", "é}"] }\nmodel B { schemas String[] }',
+      ),
+    ).toEqual({ schemas: ["a", "é}"] });
+  });
+
   it("allows 63 bytes and no more", () => {
     expect(parse(`datasource db { schemas = ["${"a".repeat(63)}"] }`)).toEqual({ schemas: ["a".repeat(63)] });
     expect(problemOf(`datasource db { schemas = ["${"a".repeat(64)}"] }`)?.why).toBe(
