@@ -18,6 +18,8 @@ export interface JudgeOptions extends UnsafeOptions {
 /** The scripts of a run that somebody may have to look at, kept as they are read for the plan. */
 export interface PendingTexts {
   note(facts: ServiceFacts, migration: Migration, sql: string): void;
+  /** The text of a migration, where it was kept. */
+  textOf(migration: Migration): string | undefined;
   /** What is found in those of the plans; nothing is loaded where none can have findings. */
   judge(
     plans: readonly ServicePlan[],
@@ -34,15 +36,18 @@ interface PendingText {
 
 /** Of a service that has nothing applied only suspects are kept: its tables are all new, and nobody waits for them. */
 export function keepPendingTexts(): PendingTexts {
-  const texts: PendingText[] = [];
+  const kept = new Map<Migration, PendingText>();
   return {
     note: (facts, migration, sql) => {
       const suspect = mayHaveFindings(sql);
       const hasTables = facts.ledger.some(({ rolledBackAt }) => rolledBackAt === null);
       if (!suspect && !hasTables) return;
-      texts.push({ service: facts.service, file: shownFile(facts.service, migration), sql, suspect });
+      const { service } = facts;
+      kept.set(migration, { service, file: shownFile(service, migration), sql, suspect });
     },
+    textOf: (migration) => kept.get(migration)?.sql,
     judge: async (plans, { services, database, options }) => {
+      const texts = [...kept.values()];
       const groups = plans.flatMap((plan) => {
         const scripts = texts.filter(({ service }) => service === plan.service);
         return plan.refusal || scripts.length === 0 ? [] : [{ plan, service: plan.service, scripts }];

@@ -1,5 +1,6 @@
 import type { Failure } from "../../core/errors.ts";
 import type { Externals } from "../../core/externals.ts";
+import type { Migration } from "../../core/history.ts";
 import { findMentions } from "../../core/mentions.ts";
 import type { PendingScript, ServicePlan } from "../../core/plan.ts";
 import { describeGrants, findRights, type Rights } from "../../core/rights.ts";
@@ -18,6 +19,8 @@ export interface RightsRequest {
   client?: Client;
   /** The services that a script was made against; default: those of its depends-on lines. */
   dependsOn?(script: PendingScript): readonly string[];
+  /** Texts that were read for the plan and kept; what is not among them is read. */
+  textOf?(migration: Migration): string | undefined;
 }
 
 /** The plans with what their scripts need of other services' schemas, and refused where that cannot be granted. */
@@ -57,7 +60,7 @@ async function addOwn(
       pending.push(script);
       continue;
     }
-    const sql = readPlannedScript(service, script.migration);
+    const sql = request.textOf?.(script.migration) ?? readPlannedScript(service, script.migration);
     const names = namesOf(script, request);
     const owners = services.filter(({ name, problem }) => names.includes(name) && !problem);
     const declared = { repeated, schemas: owners.map(({ schema }) => schema) };

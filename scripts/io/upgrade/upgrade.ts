@@ -96,9 +96,10 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const joined = joinPlans(judge?.strict ? refuseErrors(planned, judged.report.findings) : planned, known);
     const told = { run: joined, judged };
     const warned = citus?.distributesSchemas ? await warnForCitus(told, services) : told;
+    const rights = { services, client, ...(texts && { textOf: texts.textOf }) };
     const run = {
       ...warned.run,
-      plans: requireExtensions(await addRights(warned.run.plans, { services, client }), server.extensions),
+      plans: requireExtensions(await addRights(warned.run.plans, rights), server.extensions),
     };
     const planFacts = known.slice(0, planned.length);
     return { url: request.url, client, server, citus, facts: planFacts, run, judged: warned.judged };
