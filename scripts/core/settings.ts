@@ -17,7 +17,8 @@ export const DEFAULT_LOGIN = {
   user: "postgres",
   password: "postgres",
   database: "test_db",
-  port: 54329,
+  // Below what systems lend to clients (Linux from 32768 on, others from 49152): none of those can be holding it.
+  port: 24329,
 } as const;
 
 /** The result of parsing: settings, or every problem found, each a sentence. */

@@ -155,7 +155,7 @@ async function findRunning(place: ServerPlace, signal?: AbortSignal): Promise<Ru
   if (own && own.port !== place.port) {
     fail({
       fact: `the embedded server is already running on port ${own.port}, not ${place.port}`,
-      why: "DB_PORT was changed while it ran",
+      why: "DB_PORT, or its default, was changed while it ran",
       fix: "make stop-db, then make start-db",
     });
   }

@@ -50,7 +50,7 @@ describe("a server that ended instead of starting", () => {
 
 test("the port advised is a port", () => {
   expect(portTaken({ port: 65_535 }, "other").fix).toContain("DB_PORT=65534");
-  expect(portTaken({ port: 54_329 }, { workspace: "/w" }).fix).toContain("DB_PORT=54330");
+  expect(portTaken({ port: 24_329 }, { workspace: "/w" }).fix).toContain("DB_PORT=24330");
 });
 
 test.each([
