@@ -4,7 +4,7 @@ import { type Half, renderMark, type Transfer } from "./transfer.ts";
 
 /** Rules of the guard that the two migrations break by their nature. */
 const BROKEN: Readonly<Record<Half, readonly string[]>> = {
-  arrival: ["foreign-schema", "ownership", "dynamic-sql"],
+  arrival: ["foreign-schema", "ownership", "grant", "dynamic-sql"],
   departure: ["schema-ddl", "move-object"],
 };
 

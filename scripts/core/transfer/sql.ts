@@ -10,18 +10,28 @@ export const ALONE = "schemata.alone";
  * here alone, to the letter: {@link isMove}.
  */
 export function renderMove(transfer: Transfer): string {
+  return renderMoveWith([renderColumnRights(transfer), renderHandover(transfer)], transfer);
+}
+
+/**
+ * Whether a script is exactly what {@link renderMove} makes, but for the comment lines before it. Migrations that are
+ * written do not change, so what it made before rights on columns went along is one, too.
+ */
+export function isMove(script: string, transfer: Transfer): boolean {
+  return (
+    hasBody(script, renderMove(transfer)) ||
+    hasBody(script, renderMoveWith([renderHandover(transfer)], transfer))
+  );
+}
+
+function renderMoveWith(rights: readonly string[], transfer: Transfer): string {
   return `-- Whoever runs this has the rights of two services: nothing of theirs shall stand for PostgreSQL's own.
 SELECT pg_catalog.set_config('search_path', '', true);
 
 ${renderSetSchema(transfer).join("\n")}
 
-${renderHandover(transfer)}
+${rights.join("\n\n")}
 `;
-}
-
-/** Whether a script is exactly what {@link renderMove} makes, but for the comment lines before it. */
-export function isMove(script: string, transfer: Transfer): boolean {
-  return hasBody(script, renderMove(transfer));
 }
 
 /** The other half: nothing is left to do, unless the history is replayed without the one that moves the table. */
@@ -58,6 +68,34 @@ function renderSetSchema({ table, from, to, types, statistics }: Transfer): stri
     ...types.map((type) => move("TYPE", type)),
     ...statistics.map((name) => move("STATISTICS", name)),
   ];
+}
+
+/**
+ * Gives what the one program may do with single columns to the other. Before the handover, which takes all rights on
+ * the table, those on its columns with them.
+ */
+function renderColumnRights({ table, from, to }: Transfer): string {
+  const moved = quoteLiteral(qualify(to, table));
+  const body = `
+DECLARE
+  owned boolean := EXISTS (SELECT FROM pg_catalog.pg_namespace n JOIN pg_catalog.pg_roles r ON r.oid = n.nspowner
+                            WHERE n.nspname = ${quoteLiteral(to)} AND r.rolname = ${quoteLiteral(ownerRole(to))});
+  app text := (SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ${quoteLiteral(appRole(to))} AND owned);
+  former text := (SELECT rolname FROM pg_catalog.pg_roles WHERE rolname = ${quoteLiteral(appRole(from))});
+  part record;
+BEGIN
+  FOR part IN
+    SELECT string_agg(format('%s (%I)', p.privilege_type, a.attname), ', ' ORDER BY a.attnum, p.privilege_type) AS rights
+      FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL aclexplode(a.attacl) p
+     WHERE a.attrelid = ${moved}::pg_catalog.regclass AND NOT a.attisdropped
+       AND p.grantee = (SELECT oid FROM pg_catalog.pg_roles WHERE rolname = former)
+    HAVING count(*) > 0
+  LOOP
+    EXECUTE format('REVOKE %s ON %s FROM %I', part.rights, ${moved}, former);
+    IF app IS NOT NULL THEN EXECUTE format('GRANT %s ON %s TO %I', part.rights, ${moved}, app); END IF;
+  END LOOP;
+END `;
+  return `DO ${quoteBody(body)};`;
 }
 
 /**

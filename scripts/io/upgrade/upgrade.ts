@@ -83,11 +83,11 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const { server, citus } = await readServer(client, request.url);
     const facts = await settleUnfinished(client, await gatherFacts(client, request.chosen), request.lockWait);
     const texts = request.judge ? keepPendingTexts() : undefined;
-    const plans = await planEach(facts, request.target, texts?.note);
-    const others = await gatherDependencies(client, { request, facts, plans });
+    const own = await planEach(facts, request.target, texts?.note);
+    const others = await gatherDependencies(client, { request, facts, plans: own });
     const known = [...facts, ...others];
     const more = request.withDependencies ? await planEach(others, "head", texts?.note) : [];
-    const planned = request.requireRoles ? requireRoles([...plans, ...more]) : [...plans, ...more];
+    const planned = request.requireRoles ? requireRoles([...own, ...more]) : [...own, ...more];
     const { judge, services } = request;
     const database = { client, version: server.version };
     const found = judge && (await texts?.judge(planned, { services, database, options: judge }));
@@ -97,10 +97,8 @@ export async function prepareUpgrade(request: UpgradeRequest): Promise<JudgedUpg
     const told = { run: joined, judged };
     const warned = citus?.distributesSchemas ? await warnForCitus(told, services) : told;
     const rights = { services, client, ...(texts && { textOf: texts.textOf }) };
-    const run = {
-      ...warned.run,
-      plans: requireExtensions(await addRights(warned.run.plans, rights), server.extensions),
-    };
+    const plans = await warnOfMoves(await addRights(warned.run.plans, rights), client);
+    const run = { ...warned.run, plans: requireExtensions(plans, server.extensions) };
     const planFacts = known.slice(0, planned.length);
     return { url: request.url, client, server, citus, facts: planFacts, run, judged: warned.judged };
   } catch (error) {
@@ -131,6 +129,13 @@ async function warnForCitus(
     plans.push({ ...plan, warnings: [...plan.warnings, ...warnings] });
   }
   return { run: { ...run, plans }, judged: { ...judged, report } };
+}
+
+/** The plans with a warning of each role that a table leaves behind; loads nothing where none moves. */
+async function warnOfMoves(plans: ServicePlan[], client: Client): Promise<ServicePlan[]> {
+  if (plans.every(({ pending }) => pending.every(({ transfer }) => !transfer))) return plans;
+  const { warnOfGrantees } = await import("../transfer/grantees.ts");
+  return warnOfGrantees(plans, client);
 }
 
 /** A report with what pending migrations break of other services; loads nothing where none depends on one that has any. */
