@@ -9,9 +9,10 @@ import { sqlState } from "../postgres/connect.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "../revision/engine.ts";
 import { shownFile } from "../script.ts";
 import { readForOneTransaction } from "../shadow/oneTransaction.ts";
-import { proveDown } from "../shadow/prove.ts";
+import { proveDown, runAs } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
 import { findDown, readMigrations } from "../workspace.ts";
+import { findArrival } from "./transfers.ts";
 
 /** A migration in its new place. */
 export interface ProvenMove extends Move {
@@ -32,8 +33,7 @@ export interface ProvenRebase {
  */
 export async function proveRebase(
   shadow: Shadow,
-  service: Service,
-  moves: readonly Move[],
+  { service, services, moves }: { service: Service; services: readonly Service[]; moves: readonly Move[] },
 ): Promise<ProvenRebase> {
   const { client } = shadow;
   const migrations = new Map(readMigrations(service).map((migration) => [migration.name, migration]));
@@ -42,7 +42,7 @@ export async function proveRebase(
     for (const move of moves) {
       const migration = migrations.get(move.from);
       if (!migration) throw new Error(`${move.from} is gone`);
-      proven.push(await proveMove(shadow, service, { move, migration }));
+      proven.push(await proveMove(shadow, service, { move, migration, services }));
     }
     return { moves: proven, revisionMissing: await isRevisionMissing(shadow, service) };
   });
@@ -51,11 +51,14 @@ export async function proveRebase(
 async function proveMove(
   { client }: Shadow,
   service: Service,
-  { move, migration }: { move: Move; migration: Migration },
+  { move, migration, services }: { move: Move; migration: Migration; services: readonly Service[] },
 ): Promise<ProvenMove> {
   const up = await readForOneTransaction(service, migration);
   const file = findDown(service, migration);
   const down = file && (await readForOneTransaction(service, file));
+  // The shadow database has neither half of a transfer that one half is missing of.
+  const arrival = findArrival(up, services);
+  if (arrival) await runAs(client, arrival.schema, arrival.up);
   await client.query("SAVEPOINT place");
   try {
     const { differences, failure } = await proveDown(client, {

@@ -7,17 +7,20 @@ import { withShadow } from "../shadow/shadow.ts";
 import { findDown, PATHS, readMigrations, readScript } from "../workspace.ts";
 import type { Dependent, PreparedRebase, RebaseRequest } from "./prepare.ts";
 import { type ProvenMove, type ProvenRebase, proveRebase } from "./prove.ts";
+import { findPartners } from "./transfers.ts";
 
 /** Proves a prepared rebase on the shadow database and, unless it is a dry run, renames the folders. */
 export async function runRebase(
   { moves, dependents, names }: PreparedRebase,
   { dryRun, ...request }: RebaseRequest & { dryRun: boolean },
 ): Promise<ProvenRebase> {
-  const { service } = request;
-  const without = new Map([[service.name, moves.map(({ from }) => from)]]);
-  return withShadow({ ...request, chosen: [service], without }, async (shadow) => {
+  const { service, services } = request;
+  const moved = moves.map(({ from }) => from);
+  const chosen = [service, ...findPartners(service, moved, services)];
+  const without = new Map([[service.name, moved]]);
+  return withShadow({ ...request, chosen, without }, async (shadow) => {
     requireUnchanged(service, names);
-    const proven = await proveRebase(shadow, service, moves);
+    const proven = await proveRebase(shadow, { service, services, moves });
     if (dryRun) return proven;
     // Wherever this stops, the next rebase goes on: lines that name what is not there yet are known by its words,
     // and of the folders the newest is renamed first, so that those that are pending keep their order.
