@@ -36,6 +36,16 @@ BEGIN
     ('auth', 'auth_owner', 'auth_app'),
     ('billing', 'billing_owner', 'billing_app')
   ) AS services (schema, owner, app) LOOP
+    -- What is the owner's already was granted what it was to be, and what was taken back since stays so.
+    FOR statement IN
+      SELECT format('GRANT %s %s TO %I', CASE c.relkind WHEN 'S' THEN 'USAGE, SELECT, UPDATE ON SEQUENCE'
+                                                        ELSE 'SELECT, INSERT, UPDATE, DELETE ON TABLE' END, c.oid::regclass, service.app)
+        FROM pg_class c
+       WHERE c.relnamespace = to_regnamespace(quote_ident(service.schema)) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+         AND (c.relacl IS NULL OR c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = service.owner))
+    LOOP
+      EXECUTE statement;
+    END LOOP;
     FOR statement IN
       SELECT format('ALTER %s %s OWNER TO %I', object.kind, object.name, service.owner) FROM (
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
@@ -59,8 +69,6 @@ BEGIN
     LOOP
       EXECUTE statement;
     END LOOP;
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', service.schema, service.app);
-    EXECUTE format('GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO %I', service.schema, service.app);
     IF to_regclass(format('%I.%I', service.schema, '_prisma_migrations')) IS NOT NULL THEN
       EXECUTE format('REVOKE ALL ON %I.%I FROM %I', service.schema, '_prisma_migrations', service.app);
     END IF;

@@ -78,6 +78,16 @@ BEGIN
   FOR service IN SELECT * FROM (VALUES
     ${rows.join(",\n    ")}
   ) AS services (schema, owner, app) LOOP
+    -- What is the owner's already was granted what it was to be, and what was taken back since stays so.
+    FOR statement IN
+      SELECT format('GRANT %s %s TO %I', CASE c.relkind WHEN 'S' THEN 'USAGE, SELECT, UPDATE ON SEQUENCE'
+                                                        ELSE 'SELECT, INSERT, UPDATE, DELETE ON TABLE' END, c.oid::regclass, service.app)
+        FROM pg_class c
+       WHERE c.relnamespace = to_regnamespace(quote_ident(service.schema)) AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S')
+         AND (c.relacl IS NULL OR c.relowner <> (SELECT oid FROM pg_roles WHERE rolname = service.owner))
+    LOOP
+      EXECUTE statement;
+    END LOOP;
     FOR statement IN
       SELECT format('ALTER %s %s OWNER TO %I', object.kind, object.name, service.owner) FROM (
         SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' WHEN 'S' THEN 'SEQUENCE'
@@ -101,8 +111,6 @@ BEGIN
     LOOP
       EXECUTE statement;
     END LOOP;
-    EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA %I TO %I', service.schema, service.app);
-    EXECUTE format('GRANT USAGE, SELECT, UPDATE ON ALL SEQUENCES IN SCHEMA %I TO %I', service.schema, service.app);
     IF to_regclass(format('%I.%I', service.schema, ${quoteLiteral(LEDGER_TABLE)})) IS NOT NULL THEN
       EXECUTE format('REVOKE ALL ON %I.%I FROM %I', service.schema, ${quoteLiteral(LEDGER_TABLE)}, service.app);
     END IF;
