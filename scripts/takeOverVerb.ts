@@ -28,9 +28,11 @@ export interface TakeOverVerb {
 export async function takeOver(verb: TakeOverVerb, context: Context): Promise<ExitStatus> {
   const { settings, note, print, signal } = context;
   const { name } = verb.service;
-  const revision = await reviseFromDatabase({ settings, note, signal, ...verb });
+  const { revision, warnings } = await reviseFromDatabase({ settings, note, signal, ...verb });
   if (!revision) {
+    for (const warning of warnings) note(`Warning: ${name}: ${warning}`);
     if (verb.json) print(JSON.stringify(describeRevision(name, undefined)));
+    else if (warnings.length > 0) note(`${name}: nothing else was changed by hand`);
     else note(`${name}: nothing was changed by hand, the database is what the migrations make`);
     return EXIT.done;
   }
@@ -52,15 +54,10 @@ function schemaFileOf(service: string): string {
   return `services/${service}/${PATHS.schemaFile}`;
 }
 
-function remarksOf({ missing, grantees, schemaFile }: TakenRevision, { name }: Service): string[] {
+function remarksOf({ missing, schemaFile }: TakenRevision, { name }: Service): string[] {
   const file = schemaFileOf(name);
   return [
     ...missing.map((what) => `Warning: ${name}: not in the migration: ${what}`),
-    ...(grantees.length > 0
-      ? [
-          `Warning: ${name}: rights of ${grantees.join(", ")} are not in the migration, since other databases may not have these roles`,
-        ]
-      : []),
     ...(schemaFile === "updated"
       ? [`Note: ${name}: ${file} says the same now; look at it: git diff ${file}`]
       : []),

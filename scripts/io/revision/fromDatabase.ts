@@ -7,6 +7,7 @@ import { compareHistory } from "../../core/history.ts";
 import { refuse, type ServiceFacts } from "../../core/plan.ts";
 import { renderRename } from "../../core/rename.ts";
 import type { Service } from "../../core/service.ts";
+import type { HeldRights } from "../../core/takenRights.ts";
 import { readWritten } from "../baseline/definitions.ts";
 import { requireSameMajor } from "../baseline/draft.ts";
 import { readSchema } from "../baseline/read.ts";
@@ -16,9 +17,12 @@ import { runAs } from "../shadow/prove.ts";
 import { inScratch, type Shadow, withShadow } from "../shadow/shadow.ts";
 import { gatherFacts, settleUnfinished } from "../upgrade/gather.ts";
 import { PATHS } from "../workspace.ts";
+import { joinScripts } from "./draft.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "./engine.ts";
+import { readHeldRights } from "./heldRights.ts";
 import { finishRevision, type Revision, type RevisionRequest } from "./revise.ts";
 import { draftTakeOver, type LiveSchema, type TakeOver } from "./takeOver.ts";
+import { type TakenRights, takeRights } from "./takeRights.ts";
 
 /** What a live database is asked for; it is not changed. */
 export interface TakeOverRequest extends RevisionRequest {
@@ -34,22 +38,29 @@ export interface TakenRevision extends Revision {
    * `behind`: the same, but nothing was to be written. `other`: it says something else, and was left alone.
    */
   schemaFile: "right" | "updated" | "behind" | "other";
-  /** Roles with rights there that the migration does not give. */
-  grantees: string[];
+}
+
+/** What came of it; without a revision there was nothing that a migration could say. */
+export interface Taken {
+  revision?: TakenRevision;
+  /** What there is to say beside, where there is no revision that says it: sentences. */
+  warnings: string[];
 }
 
 /** How long to wait for somebody in the middle of a migration, before it counts as failed. */
 const SETTLE_MS = 5_000;
 
-/** Makes a migration of what was changed by hand in the database; `undefined`: nothing was. */
-export async function reviseFromDatabase(request: TakeOverRequest): Promise<TakenRevision | undefined> {
+/** Makes a migration of what was changed by hand in the database. */
+export async function reviseFromDatabase(request: TakeOverRequest): Promise<Taken> {
   const { service, settings, note, signal } = request;
   await ensureServer(settings, note, signal);
   const live = await withConnection(settings.databaseUrl, (client) => readAtHead(client, request));
   return withShadow({ ...request, chosen: [service] }, async (shadow) => {
     requireSameMajor(shadow, live);
-    const draft = await draftAsked(shadow, live, request);
-    if (!draft) return undefined;
+    const drafted = await draftAsked(shadow, live, request);
+    const rights = await takeRights(shadow, { service, live: live.rights, sql: drafted?.sql ?? "" });
+    const draft = joinRights(drafted, rights);
+    if (!draft) return { warnings: rights.warnings };
     if (draft.missing.length > 0 && !request.incomplete) refuseIncomplete(service, draft);
     const schemaFile = await planSchemaFile(shadow, service, {
       sql: draft.sql,
@@ -58,14 +69,24 @@ export async function reviseFromDatabase(request: TakeOverRequest): Promise<Take
     const revision = finishRevision(draft, request);
     const isUpdated = schemaFile.text !== undefined && revision.migration !== undefined;
     if (isUpdated) writeFileSync(join(service.dir, PATHS.schemaFile), schemaFile.text ?? "");
-    return {
-      ...revision,
-      missing: draft.missing,
-      grantees: live.grantees,
-      schemaFile: isUpdated ? "updated" : schemaFile.state,
-    };
+    const state = isUpdated ? "updated" : schemaFile.state;
+    return { revision: { ...revision, missing: draft.missing, schemaFile: state }, warnings: [] };
   });
 }
+
+/** Rights come after what they are on, and are taken back before that. */
+function joinRights(draft: TakeOver | undefined, { up, down, warnings }: TakenRights): TakeOver | undefined {
+  if (!draft && up === "") return undefined;
+  const { sql, down: back, ...rest } = draft ?? { ...UNCHANGED, warnings: [] };
+  return {
+    ...rest,
+    sql: joinScripts(sql, up),
+    down: joinScripts(down, back),
+    warnings: [...rest.warnings, ...warnings],
+  };
+}
+
+const UNCHANGED = { sql: "", down: "", notes: [], proven: true, notRestored: [], guesses: [], missing: [] };
 
 async function draftAsked(
   shadow: Shadow,
@@ -81,7 +102,7 @@ async function draftAsked(
 async function readAtHead(
   client: Client,
   { service, settings }: Pick<TakeOverRequest, "service" | "settings">,
-): Promise<LiveSchema & { version: number; grantees: string[] }> {
+): Promise<LiveSchema & { version: number; rights: HeldRights }> {
   const [facts] = await settleUnfinished(client, await gatherFacts(client, [service]), SETTLE_MS);
   if (!facts) throw new Error(`nothing was read of ${service.name}`);
   const refusal = refuseTakeOver(facts);
@@ -89,7 +110,9 @@ async function readAtHead(
   return inScratch(client, async () => {
     const text = readSchemaFile(service);
     const read = await readSchema(client, { url: settings.databaseUrl, service, text });
-    return { ...read, written: await readWritten(client, service.schema) };
+    // By the names that written definitions have, too.
+    const written = await readWritten(client, service.schema);
+    return { ...read, written, rights: await readHeldRights(client, service.schema) };
   });
 }
 
