@@ -1,9 +1,9 @@
 import { type Breaks, findBreaks, type JudgedScript } from "../../core/dependency/breaks.ts";
 import { findChanges, mayChangeSchema, type SchemaChange } from "../../core/dependency/changes.ts";
+import { runningStatements } from "../../core/dependency/running.ts";
 import { dependentsOf } from "../../core/dependents.ts";
 import type { Dependent } from "../../core/drops.ts";
 import type { Migration } from "../../core/history.ts";
-import type { ParsedStatement } from "../../core/parse.ts";
 import type { ServicePlan } from "../../core/plan.ts";
 import type { Service } from "../../core/service.ts";
 import type { Client } from "../postgres/connect.ts";
@@ -64,12 +64,12 @@ export async function findScriptBreaks(
 
 async function readChanges(scripts: readonly JudgedScript[], { schema }: Service): Promise<SchemaChange[]> {
   if (!scripts.some(({ sql }) => mayChangeSchema(sql))) return [];
-  const { parseSql } = await import("../parser.ts");
-  const parsed: ParsedStatement[][] = [];
-  for (const { sql } of scripts) {
-    const script = await parseSql(sql);
+  const { loadSqlParser } = await import("../parser.ts");
+  const parser = await loadSqlParser();
+  const parsed = scripts.map(({ sql }) => {
+    const script = parser.parseSql(sql);
     // What the parser rejects, the server will not run either.
-    parsed.push(script.ok ? script.statements : []);
-  }
+    return script.ok ? runningStatements(sql, script.statements, { parser, own: schema }) : [];
+  });
   return findChanges(parsed, schema);
 }

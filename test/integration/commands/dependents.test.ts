@@ -129,3 +129,14 @@ test("a foreign key is found in the database, also by the constraint that it nee
   const { stderr } = await run("plan", "--app", "auth");
   expect(stderr).toContain("the foreign key Invoice_userId_fkey of billing.Invoice in the database");
 });
+
+test("what a DO block certainly runs is looked at as well, and a branch of it is not", async () => {
+  const drop = (body: string) =>
+    bench.workspace.writeMigration("auth", "20990101000000_block", `DO $$\nBEGIN\n  ${body}\nEND $$;\n`);
+  drop(`EXECUTE 'ALTER TABLE "users" DROP COLUMN "nickname"';`);
+  expect((await run("plan", "--app", "auth")).stderr).toMatch(
+    /^services\/auth\/migrations\/20990101000000_block\/migration\.sql:3:11 error breaks-dependent$/m,
+  );
+  drop(`IF false THEN ALTER TABLE "users" DROP COLUMN "nickname"; END IF;`);
+  expect((await run("plan", "--app", "auth")).stderr).not.toContain("breaks-dependent");
+});

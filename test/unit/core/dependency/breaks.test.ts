@@ -2,8 +2,9 @@ import { describe, expect, test } from "vitest";
 import { findBreaks } from "../../../../scripts/core/dependency/breaks.ts";
 import { findChanges, mayChangeSchema } from "../../../../scripts/core/dependency/changes.ts";
 import { readSource } from "../../../../scripts/core/dependency/repeated.ts";
+import { runningStatements } from "../../../../scripts/core/dependency/running.ts";
 import type { Dependent } from "../../../../scripts/core/drops.ts";
-import { parseSql } from "../../../../scripts/io/parser.ts";
+import { loadSqlParser } from "../../../../scripts/io/parser.ts";
 
 const AUTH = `model User {
   id    String @id @db.Uuid
@@ -61,11 +62,12 @@ async function judge(
   { auth = AUTH, billing = BILLING, dependents = [] as Dependent[] } = {},
 ) {
   const texts = [scripts].flat();
-  const parsed = await Promise.all(texts.map(parseSql));
-  const changes = findChanges(
-    parsed.map((script) => (script.ok ? script.statements : [])),
-    "auth",
-  );
+  const parser = await loadSqlParser();
+  const parsed = texts.map((sql) => {
+    const script = parser.parseSql(sql);
+    return script.ok ? runningStatements(sql, script.statements, { parser, own: "auth" }) : [];
+  });
+  const changes = findChanges(parsed, "auth");
   // What is found is never kept from the parser.
   if (changes.length > 0) expect(texts.some(mayChangeSchema)).toBe(true);
   const file = (name: string) => ({ name, schema: name, schemaFile: `${name}.prisma` });
@@ -146,6 +148,74 @@ describe("what a schema file refers to", () => {
     "CREATE TABLE users2 (id int); ALTER TABLE users2 RENAME TO users3; DROP TABLE users3",
   ])("is not touched by: %s", async (sql) => {
     expect(await judge(sql)).toEqual([]);
+  });
+});
+
+describe("within a DO block", () => {
+  const DROPS = 'error drops the column "users"."email": billing by User.email (billing.prisma:3)';
+  const block = (body: string, declared = "") => `DO $$\n${declared}BEGIN\n  ${body}\nEND $$;`;
+
+  test.each([
+    ["ALTER TABLE users DROP COLUMN email;", "3:3"],
+    ["PERFORM 1; BEGIN BEGIN ALTER TABLE auth.users DROP email; END; END;", "3:26"],
+    ["EXECUTE 'ALTER TABLE users DROP COLUMN email';", "3:11"],
+    ["EXECUTE format('ALTER TABLE %I.%I DROP COLUMN %I', 'auth', 'users', 'email');", "3:11"],
+    ["EXECUTE 'ALTER TABLE ' || quote_ident('users') || ' DROP COLUMN email';", "3:11"],
+    ["IF random() > 2 THEN RAISE EXCEPTION 'never'; END IF; ALTER TABLE users DROP email;", "3:57"],
+    ["FOR i IN 1..3 LOOP EXIT WHEN i > 1; END LOOP; ALTER TABLE users DROP email;", "3:49"],
+    ["EXECUTE 'DO $x$ BEGIN ALTER TABLE users DROP email; END $x$';", "3:11"],
+    ["ALTER TABLE users DROP email; RETURN;", "3:3"],
+    ["/* é */ ALTER TABLE users DROP email;", "3:11"],
+  ])("what certainly runs is told: %s", async (body, place) => {
+    expect(await judge(block(body))).toEqual([`0.sql:${place} ${DROPS}`]);
+  });
+
+  test("where its text is quoted otherwise the block is the place, in another's place the script goes on", async () => {
+    const quoted = "DO E'BEGIN EXECUTE ''ALTER TABLE users\\nDROP email''; END'; DROP TYPE role";
+    expect(await judge(`SELECT 1;\n${quoted}`)).toEqual([
+      `0.sql:2:1 ${DROPS}`,
+      expect.stringMatching(/^0\.sql:2:\d+ error drops the enum "role"/),
+    ]);
+    expect(
+      await judge([
+        "DO $$ BEGIN ALTER TABLE users RENAME TO people; END $$",
+        "ALTER TABLE people DROP email",
+      ]),
+    ).toEqual([expect.stringContaining('renames the table "users" to "people"'), `1.sql:1:1 ${DROPS}`]);
+  });
+
+  test.each([
+    "IF EXISTS (SELECT FROM users) THEN ALTER TABLE users DROP COLUMN email; END IF;",
+    "FOR i IN 1..0 LOOP ALTER TABLE users DROP COLUMN email; END LOOP;",
+    "BEGIN ALTER TABLE users DROP COLUMN email; EXCEPTION WHEN OTHERS THEN NULL; END;",
+    "IF EXISTS (SELECT FROM users) THEN RETURN; END IF; ALTER TABLE users DROP COLUMN email;",
+    "<<a>> BEGIN IF now() > '2020-01-01' THEN EXIT a; END IF; ALTER TABLE users DROP COLUMN email; END;",
+    "<<a>> BEGIN EXIT a WHEN now() > '2020-01-01'; ALTER TABLE users DROP COLUMN email; END;",
+    "ALTER TABLE users DROP COLUMN email; RAISE EXCEPTION 'no';",
+    "RETURN; ALTER TABLE users DROP COLUMN email;",
+    "SET LOCAL search_path = attic; ALTER TABLE users DROP COLUMN email;",
+    "PERFORM set_config('search_path', 'attic', true); DROP TABLE users;",
+    "DROP TABLE users; IF true THEN CREATE TABLE users (id uuid); END IF;",
+    "IF true THEN ALTER TABLE old RENAME TO users; END IF; ALTER TABLE users DROP COLUMN email;",
+    "EXECUTE (SELECT 'ALTER TABLE users DROP COLUMN email' WHERE false);",
+    "EXECUTE format('ALTER TABLE %I DROP COLUMN email', current_setting('a.b'));",
+    "EXECUTE 'ALTER TABLE ' || coalesce(null, 'users') || ' DROP COLUMN email';",
+    "EXECUTE 'ALTER TABLE users DROP COLUMN';",
+    "PERFORM 'DROP TABLE users';",
+    "NULL; DROP TABLE",
+  ])("what may not is not: %s", async (body) => {
+    expect(await judge(block(body))).toEqual([]);
+  });
+
+  test("functions run when they are called, and other languages are not read", async () => {
+    expect(
+      await judge([
+        "CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $$ BEGIN DROP TABLE users; END $$",
+        "CREATE PROCEDURE p() LANGUAGE sql AS 'ALTER TABLE users DROP COLUMN email'",
+        "DO LANGUAGE plpython3u $$ DROP TABLE users $$",
+        block("EXECUTE 'ALTER TABLE users DROP COLUMN ' || c;", "DECLARE c text := 'email';\n"),
+      ]),
+    ).toEqual([]);
   });
 });
 
