@@ -117,7 +117,7 @@ sql: build ## the SQL between two points, for psql: app=billing [range=a:b]
 check: build ## one answer for CI, exit status 3 when something is amiss: [app=billing] [offline=1] [format=github] [json=1]
 	@$(SCHEMATA) check
 
-sync: build ## bring what a schema file repeats of other services in line with theirs: app=billing [model=auth.User] [dry_run=1]
+sync: build ## bring what a schema file repeats of other services in line with theirs: app=billing [model=auth.User] [rename=users.name=full_name] [dry_run=1]
 	@$(SCHEMATA) sync
 
 guard: build ## report what a migration does beyond its service: [app=billing]

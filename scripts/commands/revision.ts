@@ -1,7 +1,7 @@
 import { type Context, defineCommand } from "../command.ts";
-import { EXIT, type ExitStatus, fail } from "../core/errors.ts";
+import { EXIT, type ExitStatus } from "../core/errors.ts";
 import { describeFindings } from "../core/guardView.ts";
-import { parseRename, type Rename, type RenameRequest, renderRename } from "../core/rename.ts";
+import { type Rename, type RenameRequest, renderRename, requireRename } from "../core/rename.ts";
 import { describeRevision, filesOf, type RevisionView, renderRemarks } from "../core/revisionView.ts";
 import { findService, requireSound } from "../core/service.ts";
 import { noteFindings } from "../findings.ts";
@@ -81,7 +81,7 @@ export default defineCommand({
       const { takeOver } = await import("../takeOverVerb.ts");
       const { sql, check, json, stamp, incomplete } = options;
       const message = writes ? options.message : undefined;
-      const renames = options.rename.map(parseRequest);
+      const renames = options.rename.map(requireRename);
       const confirm = (guesses: readonly Rename[]) => confirmRenames(guesses, context);
       return takeOver(
         { services, service, renames, message, sql, check, json, stamp, incomplete, confirm },
@@ -90,7 +90,7 @@ export default defineCommand({
     }
     const revision = await reviseService({
       ...{ settings, note, signal: context.signal, service, services },
-      renames: options.rename.map(parseRequest),
+      renames: options.rename.map(requireRename),
       message: writes ? options.message : undefined,
       confirm: (guesses) => confirmRenames(guesses, context),
     });
@@ -116,17 +116,6 @@ function statusOf(view: RevisionView | undefined, check: boolean): ExitStatus {
   return check && view ? EXIT.findings : EXIT.done;
 }
 
-function parseRequest(text: string): RenameRequest {
-  return (
-    parseRename(text) ??
-    fail({
-      fact: `--rename "${text}" is not of the form old=new`,
-      fix: "--rename users=accounts, or --rename users.name=full_name",
-      status: EXIT.usage,
-    })
-  );
-}
-
 /** Without a terminal nobody is asked, and nothing is renamed. */
 async function confirmRenames(
   guesses: readonly Rename[],
@@ -136,7 +125,7 @@ async function confirmRenames(
   const requests: RenameRequest[] = [];
   for (const guess of guesses) {
     const answer = await ask(`Is ${describeRename(guess)} a rename, which keeps the data? [y/N] `);
-    if (/^y(es)?$/i.test(answer?.trim() ?? "")) requests.push(parseRequest(renderRename(guess)));
+    if (/^y(es)?$/i.test(answer?.trim() ?? "")) requests.push(requireRename(renderRename(guess)));
   }
   return requests;
 }

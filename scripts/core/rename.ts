@@ -1,4 +1,4 @@
-import { EXIT, type Failure } from "./errors.ts";
+import { EXIT, type Failure, fail } from "./errors.ts";
 import type { ModelNames } from "./models.ts";
 import { nearestName } from "./service.ts";
 import { quoteIdent } from "./sql.ts";
@@ -31,6 +31,18 @@ export function parseRename(text: string): RenameRequest | undefined {
     to: unquote(to),
     text,
   };
+}
+
+/** The same; a text of another form fails. */
+export function requireRename(text: string): RenameRequest {
+  return (
+    parseRename(text) ??
+    fail({
+      fact: `--rename "${text}" is not of the form old=new`,
+      fix: "--rename users=accounts, or --rename users.name=full_name",
+      status: EXIT.usage,
+    })
+  );
 }
 
 /** The text that {@link parseRename} reads. */

@@ -54,6 +54,7 @@ export function renderRemarks({ service, ...revision }: RevisionView): string[] 
   ];
 }
 
-function quoteForShell(text: string): string {
+/** An argument as a shell takes it. */
+export function quoteForShell(text: string): string {
   return /^[\w.=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -2,6 +2,7 @@ import { columnOf, type Definition, fieldsOf } from "../models.ts";
 import { findArgument, findAttribute, type SchemaMember } from "../schemaBlocks.ts";
 import type { Span } from "../schemaText.ts";
 import { type ColumnField, columnFields, isSameType, type Key, keysOf } from "./columns.ts";
+import { type FieldPair, findLikely } from "./likely.ts";
 import { fieldsOfType, type Repeated, type SchemaSource } from "./repeated.ts";
 
 /** One way in which a repeated model or enum is no longer what its owner has. */
@@ -9,7 +10,8 @@ export type Difference = Span & { message: string } & (
     | { kind: "gone" }
     | { kind: "name" }
     | { kind: "field"; field: ColumnField; original: ColumnField }
-    | { kind: "field-gone"; field: ColumnField }
+    /** `likely`: what it has probably been renamed to. */
+    | { kind: "field-gone"; field: ColumnField; likely: ColumnField | undefined }
     | { kind: "key"; key: Key }
     | { kind: "value-gone"; value: SchemaMember }
     | { kind: "value-missing"; value: SchemaMember }
@@ -17,11 +19,13 @@ export type Difference = Span & { message: string } & (
 
 /**
  * What is stale of a repeated model or enum. A model may repeat fewer fields, and need not repeat defaults and
- * indexes; what it does repeat has to be so: names in the database, types, arity, and what is unique.
+ * indexes; what it does repeat has to be so: names in the database, types, arity, and what is unique. `renamed` says of
+ * fields, by their names, which of the owner's columns they are.
  */
 export function compareRepeated(
   { definition, owner, original }: Repeated,
   source: SchemaSource,
+  renamed: ReadonlyMap<string, string> = new Map(),
 ): Difference[] {
   const { kind, name, schema, inDatabase, block } = definition;
   const where = owner.service.schemaFile;
@@ -44,24 +48,30 @@ export function compareRepeated(
         ];
   const parts =
     kind === "model"
-      ? compareModels({ definition, original }, { source, owner })
+      ? compareModels({ definition, original }, { source, owner, renamed })
       : compareEnums(definition, original, where);
   return [...names, ...parts];
 }
 
 function compareModels(
   { definition, original }: { definition: Definition; original: Definition },
-  { source, owner }: { source: SchemaSource; owner: SchemaSource },
+  {
+    source,
+    owner,
+    renamed,
+  }: { source: SchemaSource; owner: SchemaSource; renamed: ReadonlyMap<string, string> },
 ): Difference[] {
   const where = owner.service.schemaFile;
   const theirs = columnFields(original, owner);
-  const pairs = pairFields(columnFields(definition, source), theirs);
+  const pairs = pairFields(columnFields(definition, source), theirs, renamed);
   const fields = pairs.flatMap(({ field, original: other }): Difference[] => {
     const { start, end, name } = field.field;
     const known = `${definition.name}.${name}`;
     if (!other) {
-      const message = `${known} is the column "${field.column}", which ${original.name} in ${where} does not have`;
-      return [{ kind: "field-gone", start, end, message, field }];
+      const { inDatabase: table } = original;
+      const likely = findLikely(field, { pairs, theirs, table, scripts: owner.history?.() ?? [] });
+      const message = `${known} is the column "${field.column}", which ${original.name} in ${where} does not have${likely ? `; renamed to "${likely.column}"?` : ""}`;
+      return [{ kind: "field-gone", start, end, message, field, likely }];
     }
     if (other.column === field.column && isSameType(field, other) && !hasLostDefault(field, other, owner))
       return [];
@@ -69,11 +79,11 @@ function compareModels(
     return [{ kind: "field", start, end, message, field, original: other }];
   });
   const unique = new Set(keysOf(original).map(({ columns }) => columns.join("\0")));
-  const renamed = new Map(
+  const columnNow = new Map(
     pairs.map(({ field, original: other }) => [field.column, other?.column ?? field.column]),
   );
   const keys = keysOf(definition).flatMap((key): Difference[] => {
-    const columns = key.columns.map((column) => renamed.get(column) ?? column).sort();
+    const columns = key.columns.map((column) => columnNow.get(column) ?? column).sort();
     if (unique.has(columns.join("\0"))) return [];
     const { start, end } = key.attribute;
     const message = `${definition.name} says that ${key.fields.join(", ")} is unique, which ${original.name} in ${where} does not`;
@@ -82,12 +92,16 @@ function compareModels(
   return [...fields, ...keys];
 }
 
-/** Each field with that of the same column, else with that of the same name. */
+/** Each field with that of the same column, or of the one that it was renamed to, else with that of the same name. */
 function pairFields(
   mine: readonly ColumnField[],
   theirs: readonly ColumnField[],
-): { field: ColumnField; original: ColumnField | undefined }[] {
-  const byColumn = mine.map((field) => theirs.find(({ column }) => column === field.column));
+  renamed: ReadonlyMap<string, string>,
+): FieldPair[] {
+  const byColumn = mine.map((field) => {
+    const wanted = renamed.get(field.field.name) ?? field.column;
+    return theirs.find(({ column }) => column === wanted);
+  });
   return mine.map((field, index) => ({
     field,
     original:

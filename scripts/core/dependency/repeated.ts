@@ -10,6 +10,8 @@ export interface SchemaSource {
   definitions: Definition[];
   /** What its datasource block is called, and so its native types: `db` in `@db.Text`. */
   datasource: string;
+  /** The texts of its migrations, for whoever has to know how it came to be so. */
+  history?: () => string[];
 }
 
 /** A model or enum that a schema file repeats of another service, beside the owner's own. */

@@ -1,4 +1,5 @@
 import { columnOf, type Definition, fieldsOf } from "../models.ts";
+import type { RenameRequest } from "../rename.ts";
 import { blockLines, readBlocks } from "../schemaBlocks.ts";
 import {
   alignRun,
@@ -10,6 +11,7 @@ import {
   remove,
 } from "../schemaLayout.ts";
 import { applyEdits, lineBreakOf, type Span, type TextEdit, wholeLines } from "../schemaText.ts";
+import { listLikely, resolveAsked } from "./asked.ts";
 import { compareRepeated, type Difference } from "./compare.ts";
 import { editModel } from "./editModel.ts";
 import { type EnumNamer, enumNamer, renderNewEnums } from "./newEnums.ts";
@@ -24,12 +26,22 @@ export interface Sync {
   changes: string[];
   /** Where anything is stuck, `text` is of no use. */
   stuck: Stuck[];
+  /** Columns that are gone, and look as if they were renamed, as `--rename` takes them. */
+  likely: string[];
+  /** Renames that were asked for, and mean nothing. */
+  unknown: RenameRequest[];
 }
 
 /** Rewrites what a schema file repeats of others and is stale; all else stays byte for byte. */
-export function syncSchemaFile(source: SchemaSource, sources: readonly SchemaSource[]): Sync {
-  const stale = pairRepeated(source, sources).flatMap((pair) => {
-    const differences = compareRepeated(pair, source);
+export function syncSchemaFile(
+  source: SchemaSource,
+  sources: readonly SchemaSource[],
+  renames: readonly RenameRequest[] = [],
+): Sync {
+  const pairs = pairRepeated(source, sources);
+  const { asked, unknown } = resolveAsked(renames, pairs, source);
+  const stale = pairs.flatMap((pair) => {
+    const differences = compareRepeated(pair, source, asked.get(pair));
     return differences.length === 0 ? [] : [{ pair, differences }];
   });
   const gone = new Set(stale.filter(({ pair }) => !pair.original).map(({ pair }) => pair.definition.name));
@@ -42,6 +54,8 @@ export function syncSchemaFile(source: SchemaSource, sources: readonly SchemaSou
     text: realign(source.text, edited, changed) + renderNewEnums(source, names),
     changes: stale.flatMap(({ differences }) => differences.map(({ message }) => message)),
     stuck,
+    likely: listLikely(pairs, source, asked),
+    unknown,
   };
 }
 

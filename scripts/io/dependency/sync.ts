@@ -5,6 +5,8 @@ import { isSame, ownOf, readSource, type SchemaSource } from "../../core/depende
 import { type Sync, syncSchemaFile } from "../../core/dependency/sync.ts";
 import { EXIT, fail, SchemataError } from "../../core/errors.ts";
 import { locate } from "../../core/locate.ts";
+import type { RenameRequest } from "../../core/rename.ts";
+import { quoteForShell } from "../../core/revisionView.ts";
 import { parseSchemaFile } from "../../core/schemaFile.ts";
 import { nearestName, type Service } from "../../core/service.ts";
 import { replaceFile, sweepHalves } from "../replaceFile.ts";
@@ -18,6 +20,10 @@ export interface SyncRequest {
   services: readonly Service[];
   /** Models to repeat, as `auth.User`. */
   models: readonly string[];
+  /** Columns that their owner has renamed. */
+  renames: readonly RenameRequest[];
+  /** Chooses among what looks like renames, as `--rename` takes them. */
+  confirm(likely: readonly string[]): Promise<RenameRequest[]>;
   dryRun: boolean;
 }
 
@@ -26,10 +32,13 @@ export interface Synced {
   changes: string[];
   before: string;
   after: string;
+  /** Columns that went and look as if they were renamed, as `--rename` takes them. */
+  likely: string[];
 }
 
 /** Brings what a service's schema file repeats of others in line with theirs, and adds models; writes it whole or not at all. */
-export async function syncService({ service, services, models, dryRun }: SyncRequest): Promise<Synced> {
+export async function syncService(request: SyncRequest): Promise<Synced> {
+  const { service, services, models, renames, confirm, dryRun } = request;
   const sources = readSources(services);
   const before = readSchemaFile(service);
   let source = readSource(service, before);
@@ -41,13 +50,17 @@ export async function syncService({ service, services, models, dryRun }: SyncReq
     source = readAgain(service, addModel(source, found));
     changes.push(`${found.original.name} of ${found.owner.service.name} is repeated now`);
   }
-  const sync = syncSchemaFile(source, sources);
+  let sync = syncSchemaFile(source, sources, renames);
+  refuseUnknown(service, sync);
+  const confirmed = sync.likely.length > 0 ? await confirm(sync.likely) : [];
+  if (confirmed.length > 0) sync = syncSchemaFile(source, sources, [...renames, ...confirmed]);
   refuseStuck(service, source, sync);
+  const { likely } = sync;
   changes.unshift(...sync.changes);
-  if (sync.text === before) return { changes, before, after: before };
+  if (sync.text === before) return { changes, before, after: before, likely };
   await requireValid(service, sync.text);
   if (!dryRun) replaceSchemaFile(service, { before, after: sync.text });
-  return { changes, before, after: sync.text };
+  return { changes, before, after: sync.text, likely };
 }
 
 /** An added model may have listed a schema. */
@@ -76,14 +89,32 @@ function findModel(wanted: string, { source, sources }: { source: SchemaSource; 
   });
 }
 
-function refuseStuck({ name, schemaFile }: Service, { text }: SchemaSource, { stuck, changes }: Sync): void {
+function refuseUnknown({ name, schemaFile }: Service, { unknown: [first], likely }: Sync): void {
+  if (!first) return;
+  const nearest = nearestName(first.text, likely);
+  fail({
+    fact: `${name}: --rename ${first.text} means nothing to ${schemaFile}`,
+    why: "it takes the table and the column of a repeated model that its owner no longer has, and one of the owner's that is not repeated yet",
+    fix:
+      nearest === undefined
+        ? `make sync app=${name} dry_run=1 shows what is gone`
+        : `did you mean rename=${quoteForShell(nearest)}?`,
+    status: EXIT.usage,
+  });
+}
+
+function refuseStuck(
+  { name, schemaFile }: Service,
+  { text }: SchemaSource,
+  { stuck, changes, likely }: Sync,
+): void {
   const [first] = stuck;
   if (!first) return;
   const lines = stuck.map(({ start, message }) => `${schemaFile}:${locate(text, start).line}: ${message}`);
   fail({
     fact: `${name}: ${schemaFile} cannot be synced without giving up something of its own`,
     why: [...lines, ...changes].join("\n"),
-    fix: `take those fields out of ${schemaFile}, or have them refer to something else; then make sync app=${name} and make revision app=${name} m="…"`,
+    fix: `${likely.map((one) => `if it was renamed: make sync app=${name} rename=${quoteForShell(one)}; else `).join("")}take those fields out of ${schemaFile}, or have them refer to something else; then make sync app=${name} and make revision app=${name} m="…"`,
     details: { file: schemaFile, line: locate(text, first.start).line },
   });
 }

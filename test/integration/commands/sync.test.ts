@@ -264,3 +264,31 @@ test("a schema that no service owns is a warning, with its place", async () => {
     { rule: "unowned-schema", severity: "warning", file: path("billing"), line: 3, column: 26 },
   ]);
 });
+
+test("a column that its owner has renamed is guessed by place and history, and followed when that is said", async () => {
+  const bench = await settle();
+  const renamed = (from: string, to: string) => (text: string) => text.replace(`  ${from} `, `  ${to} `);
+  edit(bench, "auth", renamed("email   ", "mail    "));
+  expect(await stale(bench, "--app", "billing")).toContain(
+    'stale-model: User.email is the column "email", which User in services/auth/schema.prisma does not have; renamed to "mail"?',
+  );
+  await revise(bench, "auth", ["-m", "mail", "--rename", "users.email=mail"]);
+  const before = read(bench, "billing");
+  const plain = await runOn(bench, ["sync", "--app", "billing", "--dry-run"]);
+  expect(plain.stderr).toContain("billing: if it was renamed: make sync app=billing rename=users.email=mail");
+  const wrong = await sync(bench, "--rename", "users.email=mial");
+  expect([wrong.status, wrong.stderr]).toEqual([
+    2,
+    expect.stringContaining("did you mean rename=users.email=mail?"),
+  ]);
+  expect(read(bench, "billing")).toBe(before);
+  expect((await sync(bench)).json()).toMatchObject({ status: "written", likely: ["users.email=mail"] });
+  expect(read(bench, "billing")).not.toContain("email");
+  bench.workspace.write(path("billing"), before);
+  expect((await sync(bench, "--rename", "users.email=mail")).json()).toMatchObject({
+    status: "written",
+    likely: [],
+  });
+  expect(read(bench, "billing")).toContain('  email String @unique @map("mail") @db.VarChar(64)\n');
+  expect(await stale(bench, "--app", "billing")).toEqual([]);
+});
