@@ -47,9 +47,14 @@ export interface Standing {
   midway: { name: string; present: string[]; absent: string[]; edited: string[] }[];
 }
 
+/** Only beyond these does the order of JavaScript's letters differ from that of their bytes in UTF-8. */
+const BEYOND = /[\uD800-\uFFFF]/;
+
 /** The order in which migrations apply: by the bytes of their names, as the engine sorts them. */
 export function byName(a: string, b: string): number {
-  return a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));
+  if (a === b) return 0;
+  if (BEYOND.test(a) || BEYOND.test(b)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
+  return a < b ? -1 : 1;
 }
 
 /** Holds a service's migrations, in order, against the rows of its ledger, in any order. */

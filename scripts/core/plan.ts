@@ -171,9 +171,10 @@ function warn({ service, ledger }: ServiceFacts, { outOfOrder, current, applied 
       `${service.name}: ${list(outOfOrder)} ${outOfOrder.length === 1 ? "is" : "are"} older than current (${current}), and applied after it all the same; schemata rebase --app ${service.name} would put ${outOfOrder.length === 1 ? "it" : "them"} last`,
     );
   }
-  const twice = applied.filter(
-    (name) => ledger.filter((row) => row.name === name && row.rolledBackAt === null).length > 1,
-  );
+  const rows = new Map<string, number>();
+  for (const { name, rolledBackAt } of ledger)
+    if (rolledBackAt === null) rows.set(name, (rows.get(name) ?? 0) + 1);
+  const twice = applied.filter((name) => (rows.get(name) ?? 0) > 1);
   if (twice.length > 0) {
     warnings.push(
       `${service.name}: the ledger holds ${list(twice)} more than once; it counts as applied once`,

@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync, readSync } from "node:fs";
 
 /** Larger than nearly every migration; one buffer serves all of them, one after the other. */
 const shared = Buffer.allocUnsafe(64 * 1024);
@@ -9,12 +9,10 @@ const shared = Buffer.allocUnsafe(64 * 1024);
  * more than it wins, and a buffer for each costs as much as reading it.
  */
 export function checksumOf(file: string): string {
-  const opened = openSync(file, "r");
+  const opened = openSync(file, constants.O_RDONLY);
   try {
-    let length = 0;
-    for (let read = -1; read !== 0 && length < shared.length; length += read) {
-      read = readSync(opened, shared, length, shared.length - length, null);
-    }
+    // A file gives all that it has, or as much as there is room for.
+    const length = readSync(opened, shared, 0, shared.length, null);
     return sha256(length < shared.length ? shared.subarray(0, length) : readFileSync(file));
   } finally {
     closeSync(opened);
