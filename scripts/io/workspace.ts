@@ -86,23 +86,34 @@ export function readExternals({ dir, schema, schemas }: Service): Externals {
 export function readMigrations(service: Service): Migration[] {
   const folder = join(service.dir, PATHS.migrations);
   const migrations: Migration[] = [];
-  for (const name of listMigrationsFolder(service, folder).sort(byName)) {
-    const file = join(folder, name, PATHS.up);
+  const names = listMigrationsFolder(service, folder).map(({ name }) => name);
+  for (const name of names.sort(byName)) {
+    const file = `${folder}/${name}/${PATHS.up}`;
     const checksum = explainUnreadable(service, name, () => checksumOf(file));
     if (checksum !== undefined) migrations.push({ name, file, checksum });
   }
   return migrations;
 }
 
+/** The names of a service's migrations, told without reading any; a folder without a script counts. */
+export function listMigrationNames(service: Service): string[] {
+  return listMigrationsFolder(service, join(service.dir, PATHS.migrations))
+    .filter(isFolder)
+    .map(({ name }) => name);
+}
+
 /** Whether a service has a migration beside this one, told without reading any. */
 export function hasOtherMigrations(service: Service, name: string | undefined): boolean {
-  return listMigrationsFolder(service, join(service.dir, PATHS.migrations)).some((other) => other !== name);
+  return listMigrationsFolder(service, join(service.dir, PATHS.migrations)).some(
+    (other) => other.name !== name,
+  );
 }
 
 /** What lies in the folder, but for the one file that Prisma keeps there. */
-function listMigrationsFolder(service: Service, folder: string): string[] {
+function listMigrationsFolder(service: Service, folder: string): Dirent[] {
   try {
-    return readdirSync(folder).filter((name) => name !== PATHS.lock && !name.startsWith("."));
+    const entries = readdirSync(folder, { withFileTypes: true });
+    return entries.filter(({ name }) => name !== PATHS.lock && !name.startsWith("."));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return [];
     return fail({

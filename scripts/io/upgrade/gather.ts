@@ -22,10 +22,16 @@ const SERVICES_PER_MESSAGE = 250;
  */
 export async function gatherFacts(client: Client, services: readonly Service[]): Promise<ServiceFacts[]> {
   const schemas = services.filter(({ problem }) => !problem).map(({ schema }) => schema);
-  const found = await readSchemaFacts(client, schemas);
+  const asked = readSchemaFacts(client, schemas);
+  // A failure is awaited below.
+  asked.catch(() => {});
+  // One service's ledger is no time to read its files in, if they are many.
+  const early = services.length === 1 ? services.map(readFiles) : undefined;
+  const found = await asked;
   const facts: ServiceFacts[] = [];
   for (let start = 0; start < services.length; start += SERVICES_PER_MESSAGE) {
-    facts.push(...(await gatherSome(client, services.slice(start, start + SERVICES_PER_MESSAGE), found)));
+    const some = services.slice(start, start + SERVICES_PER_MESSAGE);
+    facts.push(...(await gatherSome(client, some, { found, early })));
   }
   return facts;
 }
@@ -60,13 +66,13 @@ async function settle(client: Client, facts: ServiceFacts, lockWait: number): Pr
 async function gatherSome(
   client: Client,
   services: readonly Service[],
-  found: ReadonlyMap<string, SchemaFacts>,
+  { found, early }: { found: ReadonlyMap<string, SchemaFacts>; early: readonly ReadFiles[] | undefined },
 ): Promise<ServiceFacts[]> {
   const readable = services.filter(({ schema }) => isReadable(found.get(schema)));
   const asked = readLedgers(client, [...new Set(readable.map(({ schema }) => schema))]);
   // The server answers while the files are read; a failure of its own is awaited below.
   asked.catch(() => {});
-  const files = services.map(readFiles);
+  const files = early ?? services.map(readFiles);
   const ledgers = await asked;
   return services.map((service, index) => {
     const { migrations, problem: unreadable } = files[index] ?? { migrations: [] };
@@ -110,10 +116,12 @@ function findForbidden({ name, schema }: Service, facts: SchemaFacts | undefined
   };
 }
 
-function readFiles(service: Service): {
+interface ReadFiles {
   migrations: Migration[];
   problem?: NonNullable<ServiceFacts["problem"]>;
-} {
+}
+
+function readFiles(service: Service): ReadFiles {
   if (service.problem) return { migrations: [] };
   try {
     return { migrations: readMigrations(service) };
