@@ -80,6 +80,34 @@ test("what a rule may object to is never left unlooked at", async () => {
   expect((await rulesIn(scripts.map(({ sql }) => sql))).flat()).toEqual([]);
 });
 
+/** As Prisma adds columns that may be null. */
+const ADDED = `-- AlterTable
+ALTER TABLE "Account" ADD COLUMN     "nick name" TEXT,
+ADD COLUMN     "drop" DECIMAL(12,2),
+ADD COLUMN     "tags" VARCHAR(20)[];
+
+-- AlterTable
+ALTER TABLE "auth"."index" ADD COLUMN     "role" "Role";
+ALTER TABLE "a" ADD COLUMN "x" DOUBLE PRECISION, ADD COLUMN "y" TIMESTAMPTZ(3);
+`;
+
+test("a column that may be null is looked at by nobody, since no rule objects to it", async () => {
+  expect(mayBeUnsafe(ADDED)).toBe(false);
+  expect(await rulesIn([ADDED])).toEqual([[]]);
+});
+
+test.each([
+  'ALTER TABLE "a" ADD COLUMN "x" TEXT NOT NULL;',
+  'ALTER TABLE "a" ADD COLUMN "x" UUID DEFAULT gen_random_uuid();',
+  'ALTER TABLE "a" ADD COLUMN "x" BIGSERIAL;',
+  'ALTER TABLE "a" ADD COLUMN "x" TEXT UNIQUE;',
+  'ALTER TABLE "a" ADD COLUMN "x" TEXT,\nDROP COLUMN "y";',
+  'ALTER TABLE "a" ADD COLUMN "x" TEXT; DROP TABLE "b";',
+  'ALTER TABLE "a" ADD COLUMN "x" TEXT,\nADD COLUMN "y" INTEGER NOT NULL;',
+])("%s is looked at", (sql) => {
+  expect(mayBeUnsafe(sql)).toBe(true);
+});
+
 test("what generated migrations do to new tables is no problem, nor are their types", async () => {
   const sql = `-- CreateTable
 CREATE TABLE "User" ("id" SERIAL NOT NULL, "at" TIMESTAMP(3) NOT NULL, "name" VARCHAR(20), "c" CHAR(3), CONSTRAINT "User_pkey" PRIMARY KEY ("id"));
