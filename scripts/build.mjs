@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 // Bundles the tool into dist/: the command line as one script, which is compiled here and now, behind a small entry;
 // and one small entry each for the engine and the Prisma set-up, which load chunks as they need them.
+import { execFile } from "node:child_process";
 import { chmod, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { promisify } from "node:util";
 import { setFlagsFromString } from "node:v8";
 import { Script } from "node:vm";
 import { build } from "esbuild";
@@ -54,7 +56,11 @@ const modules = {
 await Promise.all([
   build({
     ...modules,
-    entryPoints: { "schema-engine": "prisma/engine/door.ts", "prisma.config": "prisma/config.ts" },
+    entryPoints: {
+      "schema-engine": "prisma/engine/door.ts",
+      "prisma.config": "prisma/config.ts",
+      precompile: "prisma/engine/precompile.ts",
+    },
     splitting: true,
   }),
   build({
@@ -69,7 +75,14 @@ await Promise.all([
   }),
   // They have printed what is wrong, with file and line.
 ]).catch(() => process.exit(1));
+const engine = promisify(execFile)(process.execPath, [join(dist, "precompile.js"), dist]).catch(
+  ({ stderr, message }) => {
+    const [why] = /^\w*Error: .*$/m.exec(stderr ?? "") ?? [message];
+    process.stderr.write(`Prisma's engine is not compiled ahead, so that revisions take longer: ${why}\n`);
+  },
+);
 await compile(join(dist, "schemata.cjs"));
+await engine;
 // Last, since its presence says that all of it is there.
 await build({ ...modules, entryPoints: { cli: "scripts/launch.ts" } }).catch(() => process.exit(1));
 await Promise.all(["cli.js", "schema-engine.js"].map((file) => chmod(join(dist, file), 0o755)));

@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import { setFlagsFromString } from "node:v8";
+import { dirname, join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { readCompiled, setEngineFlags } from "./compiled.ts";
 
 /** The engine's JavaScript side, bound to one WebAssembly instance. */
 export type EngineModule = typeof import("@prisma/schema-engine-wasm/schema_engine_bg");
@@ -23,14 +23,30 @@ declare const __importModule: ((url: string) => Promise<unknown>) | undefined;
 const importModule =
   typeof __importModule === "undefined" ? (url: string): Promise<unknown> => import(url) : __importModule;
 
-/** Where the package of the engine lies; found from this file, so that a bundle in dist/ finds the same one. */
+const PACKAGE = "@prisma/schema-engine-wasm";
+
+let place: string | undefined;
+
+/**
+ * Where the package of the engine lies; found from this file, so that a bundle in dist/ finds the same one. Looked for
+ * where it nearly always is: Node's own search takes 8 ms of a command's start.
+ */
 export function engineFolder(): string {
-  return join(createRequire(import.meta.url).resolve("@prisma/schema-engine-wasm/schema_engine_bg"), "..");
+  place ??= findFolder(fileURLToPath(import.meta.url));
+  return place;
+}
+
+function findFolder(from: string): string {
+  for (let at = dirname(from); at !== dirname(at); at = dirname(at)) {
+    const found = join(at, "node_modules", PACKAGE);
+    if (existsSync(join(found, "package.json"))) return found;
+  }
+  return dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/schema_engine_bg`));
 }
 
 /** The engine's commit, as the native engine prints it for `--version`. */
 export function engineCommit(): string {
-  const manifest = createRequire(import.meta.url)(join(engineFolder(), "package.json")) as {
+  const manifest = JSON.parse(readFileSync(join(engineFolder(), "package.json"), "utf8")) as {
     version: string;
   };
   return manifest.version.slice(manifest.version.lastIndexOf(".") + 1);
@@ -43,7 +59,7 @@ let compiled: Promise<object> | undefined;
 let loaded: Promise<EngineModule> | undefined;
 let instances = 0;
 
-/** Compiles (about 15 ms) and instantiates the engine at the first call, then answers with the same one. */
+/** Compiles (about 10 ms) and instantiates the engine at the first call, then answers with the same one. */
 export function loadEngine(): Promise<EngineModule> {
   loaded ??= instantiate();
   return loaded;
@@ -59,13 +75,26 @@ export function takePanic(): string | undefined {
   return last;
 }
 
-/**
- * Each function of the engine is checked and compiled when it is first called, once, by the quick compiler: a command
- * is over before the optimizing one would have paid, and exit would wait for it.
- */
-function compileForOneCommand(): void {
-  for (const flag of ["--wasm-lazy-validation", "--no-wasm-dynamic-tiering", "--no-wasm-tier-up"])
-    setFlagsFromString(flag);
+/** The engine's WebAssembly module, as far as the build has compiled it. */
+export function compiledEngine(): Promise<object> {
+  compiled ??= compile();
+  return compiled;
+}
+
+async function compile(): Promise<object> {
+  setEngineFlags();
+  // At once: what is read piece by piece comes when the connection has been made, and the engine is waited for.
+  const bytes = readFileSync(join(engineFolder(), "schema_engine_bg.wasm"));
+  const kept = readCompiled(engineCommit(), bytes);
+  precompiled = kept !== undefined;
+  return kept ?? wasm.compile(bytes);
+}
+
+let precompiled = false;
+
+/** Whether the engine that is loaded was compiled by the build, and not only now. */
+export function isPrecompiled(): boolean {
+  return precompiled;
 }
 
 async function instantiate(): Promise<EngineModule> {
@@ -76,13 +105,10 @@ async function instantiate(): Promise<EngineModule> {
   Object.assign(globalThis, {
     PRISMA_WASM_PANIC_REGISTRY: { set_message: remember },
   });
-  const folder = engineFolder();
-  compileForOneCommand();
-  compiled ??= readFile(join(folder, "schema_engine_bg.wasm")).then((bytes) => wasm.compile(bytes));
   // The bindings hold their instance in a module variable, so a second instance needs a second copy of them.
-  const bindingsUrl = `${pathToFileURL(join(folder, "schema_engine_bg.js")).href}?instance=${instances++}`;
+  const bindingsUrl = `${pathToFileURL(join(engineFolder(), "schema_engine_bg.js")).href}?instance=${instances++}`;
   const [wasmModule, bindings] = await Promise.all([
-    compiled,
+    compiledEngine(),
     importModule(bindingsUrl) as Promise<Bindings>,
   ]);
   const instance = await wasm.instantiate(wasmModule, {

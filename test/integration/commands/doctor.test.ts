@@ -53,6 +53,7 @@ test("everything is in place", async () => {
       ok       GNU Make <version>
       ok       12 npm packages, as package.json pins them
       ok       Prisma 7.10.0, and its schema engine of the same commit
+      ok       Prisma's schema engine starts from what the build has compiled
       ok       the embedded server's programs are installed
 
     files

@@ -1,0 +1,66 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
+
+// V8 keeps what it has compiled of WebAssembly for browsers, and hands it to scripts only through two functions meant for
+// its own tests. It checks itself that version, processor and flags are the same, and takes nothing otherwise.
+
+/**
+ * Each function of the engine that the build has not compiled is checked and compiled when it is first called, once, by
+ * the quick compiler, and nothing else is compiled again: a command is over before the optimizing compiler would have
+ * paid, and exit would wait for it. Two are the command line's: V8 takes compiled code only under the flags under which
+ * it was kept.
+ */
+const FLAGS = [
+  "--wasm-lazy-validation",
+  "--no-wasm-dynamic-tiering",
+  "--no-wasm-tier-up",
+  "--semi-space-growth-factor=1",
+  "--no-incremental-marking",
+  "--no-opt",
+];
+
+/** To be called before the engine is compiled, and when its compiled code is kept. */
+export function setEngineFlags(): void {
+  for (const flag of FLAGS) setFlagsFromString(flag);
+}
+
+/** Where the build keeps the compiled code of that engine: beside the program that this is a part of. */
+export function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta.url))): string {
+  return join(folder, `schema-engine-${commit.slice(0, 12)}.bin`);
+}
+
+/** The module of these bytes with the compiled code that the build has kept; `undefined` where V8 does not take it. */
+export function readCompiled(commit: string, bytes: Uint8Array): object | undefined {
+  try {
+    const code = readFileSync(compiledFile(commit));
+    return callNative<object | undefined>("%DeserializeWasmModule", alone(code).buffer, alone(bytes));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The compiled code of a module. */
+export function serializeCompiled(module: object): Uint8Array {
+  return new Uint8Array(callNative<ArrayBuffer>("%SerializeWasmModule", module));
+}
+
+/** V8 takes whole buffers, and what Node reads may share one with other reads. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
+}
+
+/** Where there is no such function, this is a syntax error. */
+function callNative<T>(name: string, ...values: unknown[]): T {
+  setFlagsFromString("--allow-natives-syntax");
+  try {
+    const call = new Function(
+      "values",
+      `return ${name}(${values.map((_, index) => `values[${index}]`).join()})`,
+    );
+    return call(values) as T;
+  } finally {
+    setFlagsFromString("--no-allow-natives-syntax");
+  }
+}
