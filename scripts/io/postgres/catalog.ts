@@ -3,6 +3,8 @@ import { unqualifyExtensions } from "../../core/extensionNames.ts";
 import { quoteLiteral } from "../../core/sql.ts";
 import { CATALOG_SQL } from "./catalogSql.ts";
 import type { Client } from "./connect.ts";
+import { atEmptyPath } from "./emptyPath.ts";
+import { inFlight } from "./send.ts";
 
 export type CatalogKind = keyof typeof CATALOG_SQL;
 
@@ -34,38 +36,39 @@ export async function readCatalog(
   schemas: readonly string[],
   kinds: readonly CatalogKind[] = CATALOG_KINDS,
 ): Promise<Catalog> {
-  return parseCatalog(await client.query(atEmptyPath(renderReadCatalog(schemas, kinds))));
+  return parseCatalog(await client.query(readAtEmptyPath(renderReadCatalog({ schemas, kinds }))));
 }
+
+/** What belongs to a table, a sequence or a type, and can be read of some of them alone. */
+const OWNED_KINDS: readonly CatalogKind[] = [
+  ...(["relations", "indexes", "constraints", "sequences", "types"] as const),
+  ...(["triggers", "rules", "policies"] as const),
+];
 
 let prepared = 0;
 
+/** Reads tables, sequences and types of a schema, with all that belongs to them, by their names. */
+export type ReadObjects = (names: readonly string[]) => Promise<Catalog>;
+
 /**
- * The same for who reads more than once on a session of its own: planning is most of the work on a small schema, and is
- * done once. In between no script may run that could forget prepared statements.
+ * The same for who reads some objects more than once, on a session of its own: the server plans at once how to, which is
+ * most of the work. In between no script may run that could forget prepared statements.
  */
-export function prepareReadCatalog(client: Client, schemas: readonly string[]): () => Promise<Catalog> {
+export function prepareReadObjects(client: Client, schema: string): ReadObjects {
   prepared += 1;
-  const name = `catalog_${prepared}`;
-  const prepare = `PREPARE ${name} AS ${renderReadCatalog(schemas, CATALOG_KINDS)}`;
-  let isPrepared = false;
-  return async () => {
-    const statements = [...(isPrepared ? [] : [prepare]), `EXECUTE ${name}`];
-    const results = await client.query(atEmptyPath(...statements));
-    isPrepared = true;
-    return parseCatalog(results);
-  };
+  const name = `objects_${prepared}`;
+  const query = renderReadCatalog({ schemas: [schema], kinds: OWNED_KINDS, names: "$1" });
+  // One plan for whatever names come.
+  const generic = "SET LOCAL plan_cache_mode = force_generic_plan";
+  const plan = [`PREPARE ${name} (text[]) AS ${query}`, generic, `EXPLAIN EXECUTE ${name} ('{}')`];
+  inFlight(client.query(atEmptyPath(...plan)));
+  return async (names) =>
+    parseCatalog(await client.query(readAtEmptyPath(generic, `EXECUTE ${name} (${renderList(names)})`)));
 }
 
-/** Under an empty search path the server itself qualifies every name that it deparses. One message, one round trip. */
-function atEmptyPath(...statements: readonly string[]): pg.QueryArrayConfig {
-  const text = [
-    "SELECT set_config('schemata.search_path', current_setting('search_path'), true)",
-    "SET LOCAL search_path = ''",
-    ...statements,
-    EXTENSION_NAMES,
-    "SELECT set_config('search_path', current_setting('schemata.search_path'), true)",
-  ].join(";\n");
-  return { text, rowMode: "array" };
+/** One round trip for objects and for what is needed to read them. */
+function readAtEmptyPath(...statements: readonly string[]): pg.QueryArrayConfig {
+  return { text: atEmptyPath(...statements, EXTENSION_NAMES), rowMode: "array" };
 }
 
 function parseCatalog(results: pg.QueryArrayResult | pg.QueryArrayResult[]): Catalog {
@@ -82,12 +85,24 @@ function parseCatalog(results: pg.QueryArrayResult | pg.QueryArrayResult[]): Cat
   return catalog;
 }
 
-/** One statement for all kinds: one round trip, sorted as it is read. */
-function renderReadCatalog(schemas: readonly string[], kinds: readonly CatalogKind[]): string {
-  const list = `ARRAY[${schemas.map(quoteLiteral).join(", ")}]::text[]`;
-  const parts = kinds.map(
-    (kind) =>
-      `SELECT '${kind}' AS kind, key::text COLLATE "C" AS key, jsonb_strip_nulls(facts)::text AS facts FROM (${CATALOG_SQL[kind].replaceAll("$1", () => list)}) of_kind`,
-  );
+/** One statement for all kinds: one round trip, sorted as it is read. `names` is SQL; default: of whatever name. */
+function renderReadCatalog({
+  schemas,
+  kinds,
+  names = "NULL",
+}: {
+  schemas: readonly string[];
+  kinds: readonly CatalogKind[];
+  names?: string;
+}): string {
+  const values: Readonly<Record<string, string>> = { $1: renderList(schemas), $2: names };
+  const parts = kinds.map((kind) => {
+    const objects = CATALOG_SQL[kind].replaceAll(/\$[12]/g, (parameter) => values[parameter] ?? parameter);
+    return `SELECT '${kind}' AS kind, key::text COLLATE "C" AS key, jsonb_strip_nulls(facts)::text AS facts FROM (${objects}) of_kind`;
+  });
   return `${parts.join("\nUNION ALL\n")}\nORDER BY key`;
+}
+
+function renderList(names: readonly string[]): string {
+  return `ARRAY[${names.map(quoteLiteral).join(", ")}]::text[]`;
 }

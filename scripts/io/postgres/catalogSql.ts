@@ -1,5 +1,6 @@
 // One query for each kind of catalog object: `key` names the object in words that mean the same in any database
-// (no OIDs), `facts` holds all that the server knows of it. $1: the schemas. Written for PostgreSQL 14 to 18.
+// (no OIDs), `facts` holds all that the server knows of it. $1: the schemas; $2: the tables, sequences and types to be
+// looked at, NULL for all. Written for PostgreSQL 14 to 18.
 // Under an empty search path the server itself qualifies every name that it deparses.
 
 /** Not the work of a migration but of an extension, which is listed by name and version. */
@@ -9,6 +10,9 @@ const own = (catalog: string, alias: string) =>
 /** Most have none, and a query for each column of each table is a third of the work. */
 const acl = (column: string) =>
   `CASE WHEN ${column} IS NOT NULL THEN (SELECT jsonb_agg(a::text ORDER BY a::text) FROM unnest(${column}) a) END`;
+
+/** Leaves out what belongs to another table, sequence or type than those that are asked for. */
+const among = (name: string) => `($2::text[] IS NULL OR ${name} = ANY($2))`;
 
 /** A catalog row as it is, but for what differs between two databases by nature. */
 const row = (alias: string, ...without: string[]) =>
@@ -45,7 +49,8 @@ export const CATALOG_SQL = {
       'owner', c.relowner::regrole::text, 'acl', ${acl("c.relacl")}, 'comment', obj_description(c.oid, 'pg_class')) AS facts
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_am m ON m.oid = c.relam LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
-    WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c') AND ${own("pg_class", "c")}`,
+    WHERE n.nspname = ANY($1) AND c.relkind IN ('r', 'v', 'm', 'f', 'p', 'c') AND ${own("pg_class", "c")}
+      AND ${among("c.relname")}`,
 
   indexes: `
     SELECT i.indexrelid::regclass::text AS key, jsonb_build_object(
@@ -56,8 +61,8 @@ export const CATALOG_SQL = {
       'statistics', (SELECT jsonb_agg(a.attstattarget ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid),
       'tablespace', s.spcname, 'comment', obj_description(c.oid, 'pg_class')) AS facts
     FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
-    WHERE n.nspname = ANY($1) AND ${own("pg_class", "c")}`,
+    JOIN pg_class t ON t.oid = i.indrelid LEFT JOIN pg_tablespace s ON s.oid = c.reltablespace
+    WHERE n.nspname = ANY($1) AND ${own("pg_class", "c")} AND ${among("t.relname")}`,
 
   constraints: `
     SELECT coalesce(nullif(k.conrelid, 0)::regclass::text, nullif(k.contypid, 0)::regtype::text) || ' ' || k.conname AS key,
@@ -71,7 +76,8 @@ export const CATALOG_SQL = {
           ORDER BY t.tgrelid::regclass::text, t.tgfoid::regproc::text) FROM pg_trigger t WHERE t.tgconstraint = k.oid AND t.tgisinternal) END,
         'comment', obj_description(k.oid, 'pg_constraint')) AS facts
     FROM pg_constraint k JOIN pg_namespace n ON n.oid = k.connamespace
-    WHERE n.nspname = ANY($1) AND k.contype <> 't'`,
+    LEFT JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_type t ON t.oid = k.contypid
+    WHERE n.nspname = ANY($1) AND k.contype <> 't' AND ${among("coalesce(c.relname, t.typname)")}`,
 
   sequences: `
     SELECT c.oid::regclass::text AS key, jsonb_build_object(
@@ -82,7 +88,7 @@ export const CATALOG_SQL = {
         WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.refclassid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')),
       'owner', c.relowner::regrole::text, 'acl', ${acl("c.relacl")}, 'comment', obj_description(c.oid, 'pg_class')) AS facts
     FROM pg_sequence q JOIN pg_class c ON c.oid = q.seqrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY($1) AND ${own("pg_class", "c")}`,
+    WHERE n.nspname = ANY($1) AND ${own("pg_class", "c")} AND ${among("c.relname")}`,
 
   types: `
     SELECT t.oid::regtype::text AS key, jsonb_build_object(
@@ -97,7 +103,8 @@ export const CATALOG_SQL = {
       'owner', t.typowner::regrole::text, 'acl', ${acl("t.typacl")}, 'comment', obj_description(t.oid, 'pg_type')) AS facts
     FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
     WHERE n.nspname = ANY($1) AND NOT EXISTS (SELECT FROM pg_type e WHERE e.typarray = t.oid)
-      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c') AND ${own("pg_type", "t")}`,
+      AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c') AND ${own("pg_type", "t")}
+      AND ${among("t.typname")}`,
 
   functions: `
     SELECT p.oid::regprocedure::text AS key, jsonb_build_object(
@@ -116,13 +123,13 @@ export const CATALOG_SQL = {
       'parent', (SELECT p.tgrelid::regclass::text || ' ' || p.tgname FROM pg_trigger p WHERE p.oid = t.tgparentid),
       'comment', obj_description(t.oid, 'pg_trigger')) AS facts
     FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY($1) AND NOT t.tgisinternal`,
+    WHERE n.nspname = ANY($1) AND NOT t.tgisinternal AND ${among("c.relname")}`,
 
   rules: `
     SELECT r.ev_class::regclass::text || ' ' || r.rulename AS key, jsonb_build_object(
       'definition', pg_get_ruledef(r.oid), 'enabled', r.ev_enabled, 'comment', obj_description(r.oid, 'pg_rewrite')) AS facts
     FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY($1) AND r.rulename <> '_RETURN'`,
+    WHERE n.nspname = ANY($1) AND r.rulename <> '_RETURN' AND ${among("c.relname")}`,
 
   policies: `
     SELECT p.polrelid::regclass::text || ' ' || p.polname AS key, jsonb_build_object(
@@ -131,7 +138,7 @@ export const CATALOG_SQL = {
       'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid),
       'comment', obj_description(p.oid, 'pg_policy')) AS facts
     FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname = ANY($1)`,
+    WHERE n.nspname = ANY($1) AND ${among("c.relname")}`,
 
   statistics: `
     SELECT quote_ident(n.nspname) || '.' || quote_ident(s.stxname) AS key, jsonb_build_object(

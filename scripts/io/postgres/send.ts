@@ -47,6 +47,12 @@ export function sendScript(client: Client, sql: string, onCommand: (tag: string)
   });
 }
 
+/** What is sent and not waited for yet: a failure is heard by whoever waits for it then, and by nobody before. */
+export function inFlight<T>(sent: Promise<T>): Promise<T> {
+  sent.catch(() => {});
+  return sent;
+}
+
 /** Ends an open transaction after an error, and runs `then`; on a broken connection the server has done so. */
 export async function rollBack(client: Client, then = ""): Promise<void> {
   await client.query(`ROLLBACK;\n${then}`).catch(() => {});

@@ -11,8 +11,6 @@ import {
   sqlState,
   withConnection,
 } from "../postgres/connect.ts";
-import { loginUrl } from "../server/embedded.ts";
-import { ensureServer } from "../server/server.ts";
 
 /** The shadow database, open. */
 export interface ShadowPlace {
@@ -45,6 +43,7 @@ export async function openShadowDatabase(surroundings: ShadowSurroundings): Prom
   const { shadowDatabaseUrl, databaseUrl } = settings;
   if (shadowDatabaseUrl !== undefined) return openNamed(shadowDatabaseUrl, databaseUrl);
   if (settings.databaseFrom === "embedded") {
+    const { ensureServer } = await import("../server/server.ts");
     await ensureServer(settings, note, signal);
     return { ...(await openBeside(databaseUrl)), apart: true };
   }
@@ -61,6 +60,8 @@ async function openEmbedded(
   { settings, note, signal }: ShadowSurroundings,
   refusal: SchemataError,
 ): Promise<ShadowPlace> {
+  const { loginUrl } = await import("../server/embedded.ts");
+  const { ensureServer } = await import("../server/server.ts");
   const own: Settings = {
     ...settings,
     databaseFrom: "embedded",

@@ -41,13 +41,18 @@ export async function proveDown(
   }
 }
 
-/**
- * Runs a script as an upgrade would, on the same search path, whatever the one before has set. Prisma writes BEGIN and
- * COMMIT around what makes an enum anew, which would end the transaction of the proof: they are left out.
- */
+/** Runs a script as an upgrade would, on the same search path, whatever the one before has set. */
 export async function runAs(client: Client, schema: string, sql: string): Promise<void> {
   await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [schema]);
+  await client.query(await prepareScript(sql));
+}
+
+/**
+ * A script as a proof can run it. Prisma writes BEGIN and COMMIT around what makes an enum anew, which would end the
+ * transaction of the proof: they are left out.
+ */
+export async function prepareScript(sql: string): Promise<string> {
   const rendered = await renderForOneTransaction(sql);
   if ("problem" in rendered) throw new Error(rendered.problem.message);
-  await client.query(rendered.sql);
+  return rendered.sql;
 }

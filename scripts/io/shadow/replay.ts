@@ -36,14 +36,14 @@ const RULES = { lockWait: 60_000, lockTimeout: 60_000 };
 
 /**
  * Brings the chosen services, and those that they depend on, to head in the shadow database. What is there already
- * stays where the files it came from are unchanged. Returns the facts of the chosen as they were read under the lock.
+ * stays where the files it came from are unchanged. Returns the facts of all of them as they were read under the lock.
  */
 export async function replayHistories(place: ShadowPlace, request: ReplayRequest): Promise<ServiceFacts[]> {
   const mend = mendShadow(place, request);
   for (;;) {
-    const { facts, involved } = await takeTurn(place, request);
+    const facts = await takeTurn(place, request);
     try {
-      await replay(place, involved, request);
+      await replay(place, facts, request);
       return facts;
     } catch (error) {
       if (!(error instanceof SchemataError)) throw error;
@@ -52,15 +52,11 @@ export async function replayHistories(place: ShadowPlace, request: ReplayRequest
   }
 }
 
-interface Turn {
-  /** Of the chosen services. */
-  facts: ServiceFacts[];
-  /** Those of all that take part, after everything stale was dropped. */
-  involved: ServiceFacts[];
-}
-
-/** Holds every schema that will be changed exclusively; which these are shows only once they are held. */
-async function takeTurn({ client }: ShadowPlace, request: ReplayRequest): Promise<Turn> {
+/**
+ * Holds every schema that will be changed exclusively; which these are shows only once they are held. Returns the facts
+ * of all services that take part, after everything stale was dropped.
+ */
+async function takeTurn({ client }: ShadowPlace, request: ReplayRequest): Promise<ServiceFacts[]> {
   const { services, chosen, note } = request;
   const involved = new Set(closure(chosen.map(requireSound), services));
   const changed = new Set(chosen.map(({ schema }) => schema));
@@ -83,8 +79,7 @@ async function takeTurn({ client }: ShadowPlace, request: ReplayRequest): Promis
     const more = await findDependencies(behind, services);
     if (wanted.every((schema) => changed.has(schema)) && more.every((service) => involved.has(service))) {
       await dropSchemas(client, dropped);
-      const now = dropped.size > 0 ? await readFacts(client, [...involved], request) : facts;
-      return { facts: now.filter(({ service }) => chosen.includes(service)), involved: now };
+      return dropped.size > 0 ? await readFacts(client, [...involved], request) : facts;
     }
     for (const schema of wanted) changed.add(schema);
     for (const service of more) involved.add(service);

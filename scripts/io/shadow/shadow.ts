@@ -6,7 +6,7 @@ import { type ReplayRequest, replayHistories } from "./replay.ts";
 
 /** The shadow database with the chosen services at head, theirs alone until the work is done. */
 export interface Shadow extends ShadowPlace {
-  /** Of the chosen services, as they stand in the shadow database; migrations as they are on disk under the lock. */
+  /** Of these services and those that they refer to; migrations as they are on disk under the lock. */
   facts: ServiceFacts[];
 }
 
