@@ -30,6 +30,8 @@ export interface AdapterOptions {
   lends?: ((script: string) => Promise<boolean>) | undefined;
   /** Answers of the catalog kept from one query to the next; whoever passes it knows that nothing changes meanwhile. */
   memory?: Answers;
+  /** Whether the database may be asked what the memory does not hold. Default: it may. */
+  maySend?: () => boolean;
   onAnswer?: (query: SqlQuery, how: { remembered: boolean }) => void;
   dispose(): Promise<void>;
 }
@@ -76,6 +78,8 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
     }
   };
   const readRows = async ({ sql, args }: SqlQuery): Promise<SqlResultSet> => {
+    if (options.maySend?.() === false)
+      throw new Error(`the engine asks anew of a database that has changed: ${sql}`);
     if (isLockRequest(sql)) await takeLock(client, options);
     if (options.visibility.withoutLedger && sql.includes(`"${LEDGER_TABLE}"`)) throw ledgerMissing();
     const result = await client.query({ text: sql, values: args, rowMode: "array", types: RAW_TYPES });

@@ -6,12 +6,12 @@ import {
 import type pg from "pg";
 import type { Externals } from "../../scripts/core/externals.ts";
 import { type AdapterOptions, makeAdapter, openSession, pinToSchema } from "./adapter.ts";
-import { type Answers, askAhead, type Foresight, keyOf, toQuestion } from "./ahead.ts";
+import { type Answers, askAhead, type Foresight, keyOf, type Meanings, toQuestion } from "./ahead.ts";
 import { parseTarget, type Target } from "./connection.ts";
 import { toAdapterError, toUserFacingError, type UserFacingError } from "./databaseErrors.ts";
 import { openShadow } from "./shadow.ts";
 import { readingOf } from "./values.ts";
-import { showRepeated, type Visibility } from "./visibility.ts";
+import { showRepeated, type View, type Visibility } from "./visibility.ts";
 
 /** What an engine connects through. Freeing an engine closes nothing: whoever made this disposes of it. */
 export interface Connections {
@@ -58,12 +58,15 @@ export interface LentConnection {
 
 /**
  * Connections on which one database is both the live one and its own shadow: what a history made there is compared
- * with a schema file, nothing is replayed. `forget` must be called when the database may have changed. A connection that
- * is lent is used in place of one of its own, and stays open.
+ * with a schema file, nothing is replayed. `forget` must be called when the database may have changed; after `seal`,
+ * nothing is asked any more. A connection that is lent is used in place of one of its own, and stays open.
  */
-export function keptConnections(url: string, lent?: LentConnection): Connections & { forget(): void } {
+export function keptConnections(
+  url: string,
+  { lent, view }: { lent?: LentConnection | undefined; view?: View | undefined } = {},
+): Connections & { forget(): void; seal(): void } {
   const target = parseTarget(url);
-  const visibility = { ...seeOnly(target.schema), withoutLedger: true };
+  const visibility = { ...seeOnly(target.schema), withoutLedger: true, ...(view && { view }) };
   const asked = new Map<string, SqlQuery>();
   let foreseen = true;
   const onAnswer: AdapterOptions["onAnswer"] = (query, { remembered }) => {
@@ -77,10 +80,12 @@ export function keptConnections(url: string, lent?: LentConnection): Connections
     opened ??= openSession(target, visibility);
     return opened;
   };
+  let sealed = false;
+  const maySend = () => !sealed;
   const share = async (): Promise<SqlDriverAdapter> => {
     await pinned;
     const client = lent?.client ?? (await ownClient());
-    return makeAdapter(client, { target, memory, visibility, onAnswer, dispose: async () => {} });
+    return makeAdapter(client, { target, memory, visibility, onAnswer, maySend, dispose: async () => {} });
   };
   const connections = track(visibility, target, () => ({ connect: share, connectToShadowDb: share }));
   return {
@@ -90,6 +95,9 @@ export function keptConnections(url: string, lent?: LentConnection): Connections
       if (lent) pinned ??= beginOn(lent, visibility, memory);
     },
     forget: () => memory.clear(),
+    seal: () => {
+      sealed = true;
+    },
     dispose: async () => {
       await connections.dispose();
       if (lent?.ahead && !foreseen) learn([...asked.values()], target.schema, lent.ahead);
@@ -109,10 +117,16 @@ function beginOn(
   // Whoever connects hears of it.
   pinned.catch(() => {});
   if (ahead && ahead.habits.questions.length > 0) {
-    const meanings = { own: visibility.own, schemas: ahead.schemas };
+    const { own, view } = visibility;
+    const meanings = { own, schemas: ahead.schemas, ...(view && { only: namesIn(view) }) };
     for (const [key, answer] of askAhead(client, ahead.habits.questions, meanings)) memory.set(key, answer);
   }
   return pinned;
+}
+
+function namesIn({ tables, neighbours, enums }: View): NonNullable<Meanings["only"]> {
+  const withoutSchema = (name: string) => name.slice(name.indexOf(".") + 1);
+  return { tables: [...tables, ...neighbours].map(withoutSchema), enums: [...enums].map(withoutSchema) };
 }
 
 function learn(asked: readonly SqlQuery[], own: string, { schemas, habits }: Foresight): void {

@@ -3,6 +3,7 @@ import { withoutModels } from "../../scripts/core/schemaFile.ts";
 import { keptConnections, type LentConnection, offlineConnections } from "./connections.ts";
 import { toEngineError } from "./engineError.ts";
 import { loadEngine } from "./load.ts";
+import type { View } from "./visibility.ts";
 
 /** One file of a Prisma schema; `path` is what messages show. */
 export interface SchemaFile {
@@ -24,6 +25,8 @@ export interface EngineOptions {
   external?: External;
   /** An open connection to the database. */
   lent?: LentConnection | undefined;
+  /** The part of the database that the schema files speak of. Default: all of it. */
+  view?: { tables: readonly string[]; neighbours: readonly string[]; enums: readonly string[] } | undefined;
 }
 
 /** A migration that leads from the database to the schema file, exactly as stock Prisma would write it. */
@@ -44,6 +47,8 @@ export interface Engine extends AsyncDisposable {
   diff(from: Side, to: Side): Promise<string>;
   /** The same for people to read: which tables, columns and so on are added, changed or removed; "" for nothing. */
   summarise(from: Side, to: Side): Promise<string>;
+  /** From now on the database may be another: only what needs no further question to it is answered. */
+  seal(): void;
   /** The schema file completed from the database; needs at least its datasource block. */
   introspect(): Promise<{ files: SchemaFile[]; warnings: string | undefined }>;
 }
@@ -67,11 +72,19 @@ const MAY_WARN =
   /\b(DROP|RENAME|UNIQUE|PRIMARY KEY|ALTER COLUMN|ALTER TYPE)\b|ADD COLUMN[^\n]*NOT NULL(?![^\n]*DEFAULT)/;
 
 /** Opens the engine in this process; `await using`, or dispose of it: its connection stays open until then. */
-export async function openEngine({ url, schemaFiles, external = {}, lent }: EngineOptions): Promise<Engine> {
+export async function openEngine({
+  url,
+  schemaFiles,
+  external = {},
+  lent,
+  view,
+}: EngineOptions): Promise<Engine> {
   const files = schemaFiles.map((file) => ({ ...file }));
   const settings = files.map(({ path, content }) => ({ path, content: withoutModels(content) }));
   const connections =
-    url === undefined ? { ...offlineConnections(), forget: () => {} } : keptConnections(url, lent);
+    url === undefined
+      ? { ...offlineConnections(), forget: () => {}, seal: () => {} }
+      : keptConnections(url, { lent, view: view && toView(view) });
   const filters: SchemaFilter = {
     externalTables: [...(external.tables ?? [])],
     externalEnums: [...(external.enums ?? [])],
@@ -128,6 +141,7 @@ export async function openEngine({ url, schemaFiles, external = {}, lent }: Engi
       if (sql === "") return undefined;
       return MAY_WARN.test(sql) ? reviseWithWarnings() : { sql, warnings: [] };
     },
+    seal: () => connections.seal(),
     introspect: () =>
       call(async () => {
         const { schema, warnings } = await engine.introspect({
@@ -144,6 +158,10 @@ export async function openEngine({ url, schemaFiles, external = {}, lent }: Engi
       await connections.dispose();
     },
   };
+}
+
+function toView({ tables, neighbours, enums }: NonNullable<EngineOptions["view"]>): View {
+  return { tables: new Set(tables), neighbours: new Set(neighbours), enums: new Set(enums) };
 }
 
 /** The list that the engine writes into the comment at the head of a script. */

@@ -20,6 +20,15 @@ export interface Visibility {
   provided: Set<string>;
   /** The own schema's ledger is hidden too. */
   withoutLedger: boolean;
+  /** Leaves out of all that what need not be compared. */
+  view?: View;
+}
+
+/** Part of a database: tables to be compared, those that they refer to, and enums, as `schema.name`. */
+export interface View {
+  tables: ReadonlySet<string>;
+  neighbours: ReadonlySet<string>;
+  enums: ReadonlySet<string>;
 }
 
 /** Shows what schema files repeat of other services, beside what is shown already. */
@@ -58,7 +67,7 @@ export function hideForeign(result: SqlResultSet, visibility: Visibility): SqlRe
 /** Looked up once for an answer, not once for each of its rows: a schema of a hundred tables has thousands. */
 function rowTest(
   column: Readonly<Record<string, number>>,
-  { own, tables, enums, withoutLedger }: Visibility,
+  { own, tables, enums, withoutLedger, view }: Visibility,
 ): (row: unknown[]) => boolean {
   const {
     namespace: schemaAt = -1,
@@ -69,18 +78,31 @@ function rowTest(
     value: valueAt,
     name: nameAt = -1,
   } = column;
-  const isSeen = (schema: unknown, table: unknown) => schema === own || tables.has(`${schema}.${table}`);
+  const isViewed = (name: string) => !view || view.tables.has(name) || view.neighbours.has(name);
+  const isSeen = (schema: unknown, table: unknown) => {
+    if (schema === own && !view) return true;
+    const name = `${schema}.${table}`;
+    return (schema === own || tables.has(name)) && isViewed(name);
+  };
+  // Of what refers to each other beside the tables that are compared the narrowed schema file says nothing.
+  const isCompared = (schema: unknown, table: unknown) => !view || view.tables.has(`${schema}.${table}`);
   if (tableSchemaAt !== undefined) return (row) => row[tableSchemaAt] === own;
   if (tableAt !== undefined) {
     return (row) => {
       const [schema, table] = [row[schemaAt], row[tableAt]];
       if (table === LEDGER_TABLE && (withoutLedger || schema !== own)) return false;
       // A foreign key to a table that is not seen would fail the whole reading.
-      return (parentAt === undefined || isSeen(row[parentSchemaAt], row[parentAt])) && isSeen(schema, table);
+      if (!isSeen(schema, table)) return false;
+      if (parentAt === undefined) return true;
+      const [parentSchema, parent] = [row[parentSchemaAt], row[parentAt]];
+      return isSeen(parentSchema, parent) && (isCompared(schema, table) || isCompared(parentSchema, parent));
     };
   }
   if (valueAt !== undefined)
-    return (row) => row[schemaAt] === own || enums.has(`${row[schemaAt]}.${row[nameAt]}`);
+    return (row) => {
+      const name = `${row[schemaAt]}.${row[nameAt]}`;
+      return (row[schemaAt] === own || enums.has(name)) && (!view || view.enums.has(name));
+    };
   // Sequences only explain the defaults of columns that are seen.
   return (row) => row[schemaAt] === own || column.sequence_name !== undefined;
 }

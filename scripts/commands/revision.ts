@@ -5,7 +5,7 @@ import { type Rename, type RenameRequest, renderRename, requireRename } from "..
 import { describeRevision, filesOf, type RevisionView, renderRemarks } from "../core/revisionView.ts";
 import { findService, requireSound } from "../core/service.ts";
 import { noteFindings } from "../findings.ts";
-import { judgeDraft } from "../io/revision/judge.ts";
+import { makeDraftJudge } from "../io/revision/judge.ts";
 import { reviseEmpty, reviseService } from "../io/revision/revise.ts";
 import { readServices } from "../io/workspace.ts";
 import { jsonOption } from "../options.ts";
@@ -88,15 +88,17 @@ export default defineCommand({
         context,
       );
     }
+    const judge = makeDraftJudge({ service, services }, options);
     const revision = await reviseService({
       ...{ settings, note, signal: context.signal, service, services },
+      onScript: judge.hear,
       renames: options.rename.map(requireRename),
       message: writes ? options.message : undefined,
       confirm: (guesses) => confirmRenames(guesses, context),
     });
     const view = revision && { ...revision, service: service.name };
     for (const remark of view ? renderRemarks(view) : []) note(remark);
-    const judged = view && (await judgeDraft({ ...view, service, services }, options));
+    const judged = view && (await judge.report(view));
     if (judged) noteFindings(judged, note);
     const found = judged && describeFindings(judged.report);
     if (options.json) print(JSON.stringify({ ...describeRevision(service.name, view), ...found }));

@@ -1,9 +1,8 @@
-import { renderDifference } from "../../core/catalogView.ts";
 import { fail } from "../../core/errors.ts";
 import { renderSearchPathSql } from "../../core/extensions.ts";
 import { parseModels } from "../../core/models.ts";
+import { type NarrowView, narrowSchema } from "../../core/narrow/narrow.ts";
 import {
-  guessRenames,
   type Rename,
   type RenameRequest,
   renderRenames,
@@ -12,116 +11,108 @@ import {
 } from "../../core/rename.ts";
 import { unqualify } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
-import { describeDataEffects, renameTables, type Tables } from "../../core/tables.ts";
-import { type Catalog, prepareReadCatalog } from "../postgres/catalog.ts";
-import { sqlState } from "../postgres/connect.ts";
-import { proveDown } from "../shadow/prove.ts";
+import type { Tables } from "../../core/tables.ts";
+import type { Client } from "../postgres/connect.ts";
+import { inFlight } from "../postgres/send.ts";
+import { beginProof, type SchemaWatch, watchSchema } from "../shadow/proveTouched.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
-import { explainEngine, openShadowEngine, readSchemaFile } from "./engine.ts";
+import type { Agreement } from "./agreements.ts";
+import { explainEngine, openShadowEngine } from "./engine.ts";
+import { type ProvenDraft, proveBegun } from "./proof.ts";
 import { readTables } from "./tables.ts";
 
 /** A migration that is not written yet. */
-export interface Draft {
+export interface Draft extends ProvenDraft {
   /** Without depends-on lines. */
   sql: string;
   down: string;
-  /** For the head of down.sql. */
-  notes: string[];
-  proven: boolean;
   /** What the migration destroys, or cannot do to a table that has rows: a sentence each. */
   warnings: string[];
-  /** What is not as before after up and down, and what data are lost. */
-  notRestored: string[];
-  /** Drops and adds that may have been meant as renames. */
-  guesses: Rename[];
 }
 
-/** Works out the migration from a service's history to its schema file; `undefined` where they agree. */
-export async function draftRevision(
+export interface DraftRequest {
+  service: Service;
+  renames: readonly RenameRequest[];
+  /** The schema file. */
+  text: string;
+  /** What is known of the history that the shadow database is at: only what has changed since is compared. */
+  since?: Agreement | undefined;
+  /** Hears of migration.sql, as the service's own part of it, before it is proven. */
+  onScript?: ((sql: string) => void) | undefined;
+}
+
+/** A draft, and what it leaves to be compared the next time. */
+export interface DraftedRevision {
+  /** `undefined` where the history leads to the schema file. */
+  draft: Draft | undefined;
+  /** The tables and enums that the draft touches: all others are as the schema file says. `undefined`: nobody knows. */
+  touched: string[] | undefined;
+}
+
+/** Works out the migration from a service's history to its schema file. */
+export async function draftRevision(shadow: Shadow, request: DraftRequest): Promise<DraftedRevision> {
+  const { service, renames, since, text } = request;
+  const narrowed =
+    since && renames.length === 0
+      ? narrowSchema(text, { own: service.schema, since: since.text, except: since.except })
+      : undefined;
+  if (!narrowed) return draftOnce(shadow, request);
+  const { tables, enums } = narrowed.view;
+  if (tables.length === 0 && enums.length === 0) return { draft: undefined, touched: [] };
+  try {
+    return await draftOnce(shadow, { ...request, text: narrowed.text, view: narrowed.view });
+  } catch {
+    // What is wrong with the whole file is told of the whole file.
+    return draftOnce(shadow, request);
+  }
+}
+
+async function draftOnce(
   shadow: Shadow,
-  {
-    service,
-    renames: requests,
-    text = readSchemaFile(service),
-  }: {
-    service: Service;
-    renames: readonly RenameRequest[];
-    /** The schema file's text, where it is another than that on disk. */
-    text?: string;
-  },
-): Promise<Draft | undefined> {
+  request: DraftRequest & { view?: NarrowView },
+): Promise<DraftedRevision> {
+  const { service, renames: requests, text, view, onScript } = request;
   const { client } = shadow;
-  const drafted = await inScratch(client, async () => {
-    await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
-    const before = await readTables(client, service.schema);
-    const renames = planRenames(service, { requests, before, text });
-    const read = prepareReadCatalog(client, [service.schema]);
-    let reading = renames.length > 0 ? read() : undefined;
-    // Whoever waits for it hears of it.
-    reading?.catch(() => {});
-    if (renames.length > 0) await client.query(renderRenames(renames));
-    await using engine = await openShadowEngine(shadow, service, text, () => {
+  const { schema } = service;
+  return inScratch(client, async () => {
+    // What is sent after it fails as well, and is waited for.
+    inFlight(client.query("SAVEPOINT draft"));
+    const renames = requests.length === 0 ? [] : await readRenames(client, { service, requests, text });
+    let watch: SchemaWatch | undefined;
+    const see = () => {
+      watch ??= watchSchema(client, schema);
+      return watch;
+    };
+    if (renames.length > 0) {
+      see();
+      await client.query(renderRenames(renames));
+    }
+    await using engine = await openShadowEngine(shadow, service, text, {
+      view,
       // The server reads while the engine compares.
-      reading ??= read();
-      reading.catch(() => {});
+      meanwhile: see,
     });
     const revision = await explainEngine(service, () => engine.revise());
-    if (!revision && renames.length === 0) return undefined;
+    if (!revision && renames.length === 0) return { draft: undefined, touched: [] };
+    const sql = prependScript(renderRenames(renames), revision?.sql ?? "");
+    onScript?.(sql);
+    // The way back is worked out from what the engine has read, while up runs.
+    engine.seal();
+    inFlight(client.query("ROLLBACK TO SAVEPOINT draft"));
+    const proof = await beginProof(client, see(), sql);
     const back = revision ? await explainEngine(service, () => engine.diff("schema", "database")) : "";
-    // Opening the engine began it.
-    const catalog = { before: await (reading ?? read()), read };
-    return { before, catalog, renames, revision, back: unqualify(back, service.schema) };
+    const down = joinScripts(unqualify(back, schema), renderRenames(reverseRenames(renames)));
+    const proven = await proveBegun(client, { proof, service, sql, down, renames });
+    return { ...proven, draft: { ...proven.draft, sql, down, warnings: revision?.warnings ?? [] } };
   });
-  if (!drafted) return undefined;
-  const { before, catalog, renames, revision, back } = drafted;
-  const sql = prependScript(renderRenames(renames), revision?.sql ?? "");
-  const down = joinScripts(back, renderRenames(reverseRenames(renames)));
-  return {
-    sql,
-    warnings: revision?.warnings ?? [],
-    ...(await proveDraft(shadow, { service, sql, down, before, catalog, renames })),
-  };
 }
 
-interface Candidate {
-  service: Service;
-  sql: string;
-  down: string;
-  before: Tables;
-  /** As it is before, and how to read it again; for SQL that was generated here. */
-  catalog?: { before: Catalog; read(): Promise<Catalog> };
-  renames: readonly Rename[];
-}
-
-/** Tries up and down on the shadow database, and tells what they do to objects and data. */
-export async function proveDraft(
-  { client }: Pick<Shadow, "client">,
-  { service, sql, down, before, catalog, renames }: Candidate,
-): Promise<Pick<Draft, "down" | "notes" | "proven" | "notRestored" | "guesses">> {
-  const renamed = renameTables(before, renames);
-  let after: Tables = before;
-  const { differences, failure } = await inScratch(client, () =>
-    proveDown(client, {
-      schema: service.schema,
-      up: sql,
-      down,
-      ...(catalog && { catalog }),
-      between: async () => {
-        after = await readTables(client, service.schema);
-      },
-    }).catch((error: unknown) => failUp(service, error)),
-  );
-  const { lost, gone, blocked } = describeDataEffects(renamed, after);
-  const notRestored = [...gone, ...differences.map((one) => renderDifference(one, service.schema))];
-  const failed =
-    failure instanceof Error ? failure.message : failure === undefined ? undefined : String(failure);
-  const notes = [
-    ...(failed === undefined ? [] : [`NOT PROVEN: on the shadow database it failed: ${failed}`]),
-    ...lost.map((what) => `Loses: ${what}.`),
-    ...blocked.map((what) => `Needs: ${what}.`),
-    ...notRestored.map((what) => `Does not restore: ${what}.`),
-  ];
-  return { down, notes, proven: failed === undefined, notRestored, guesses: guessRenames(renamed, after) };
+async function readRenames(
+  client: Client,
+  { service, requests, text }: { service: Service; requests: readonly RenameRequest[]; text: string },
+): Promise<Rename[]> {
+  await client.query(`SELECT set_config('search_path', ${renderSearchPathSql()}, true)`, [service.schema]);
+  return planRenames(service, { requests, before: await readTables(client, service.schema), text });
 }
 
 /** The renames that were asked for, held against the tables and the models. */
@@ -137,31 +128,6 @@ export function planRenames(
     models: parseModels(text, service.schema),
   });
   return "problem" in resolved ? fail(resolved.problem) : resolved.renames;
-}
-
-/** What a migration that does not run on the shadow database means; other errors are thrown as they are. */
-export function failUp(service: Service, error: unknown): never {
-  const state = sqlState(error);
-  if (state === undefined || !(error instanceof Error)) throw error;
-  const { detail, hint } = error as Error & { detail?: string; hint?: string };
-  return fail({
-    fact: `${service.name}: the migration that leads to ${service.schemaFile} would fail`,
-    why: [`${error.message} (SQLSTATE ${state})`, detail, hint].filter(Boolean).join("\n"),
-    fix: adviseUp(state, service),
-    cause: error,
-    details: { sqlState: state, message: error.message },
-  });
-}
-
-function adviseUp(state: string, { name, schemaFile }: Service): string {
-  switch (state) {
-    case "55P04":
-      return `do it in two steps: revise with the new value alone, then with what uses it in ${schemaFile}`;
-    case "2BP01":
-      return "first revise the service that still needs it";
-    default:
-      return `correct ${schemaFile}, or write the migration by hand: make revision app=${name} m="…" empty=1`;
-  }
 }
 
 /** The engine's warnings stay at the head of the whole. */

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Engine } from "../../../prisma/engine/open.ts";
 import { fail, SchemataError } from "../../core/errors.ts";
 import { parseExternals } from "../../core/externals.ts";
+import type { NarrowView } from "../../core/narrow/narrow.ts";
 import type { Service } from "../../core/service.ts";
 import type { ShadowPlace } from "../shadow/place.ts";
 import { PATHS } from "../workspace.ts";
@@ -15,13 +16,14 @@ export function readSchemaFile({ dir }: Service): string {
 
 /**
  * Opens the engine within the transaction that is open on the shadow database; the tables of other services are not its
- * business. What `meanwhile` sends is answered after what the engine will ask, as it compiles.
+ * business. A schema file that was narrowed comes with what it is to be held against. What `meanwhile` sends is answered
+ * after what the engine will ask, as it compiles.
  */
 export async function openShadowEngine(
   { client, url, version }: ShadowPlace,
   service: Service,
   text: string,
-  meanwhile?: () => void,
+  { view, meanwhile }: { view?: NarrowView | undefined; meanwhile?(): void } = {},
 ): Promise<Engine> {
   const { openEngine } = await import("../../../prisma/engine/open.ts");
   const pinned = new URL(url);
@@ -32,6 +34,7 @@ export async function openShadowEngine(
       lent: { client, ahead: { schemas: service.schemas, habits: readHabits(service, version) } },
       schemaFiles: [{ path: service.schemaFile, content: text }],
       external: parseExternals(text, service.schema),
+      view,
     });
     meanwhile?.();
     return opening;

@@ -1,5 +1,6 @@
 import { mayHaveFindings } from "../../core/guard/prefilter.ts";
 import { NOTHING_FOUND } from "../../core/guardView.ts";
+import { filesOf } from "../../core/revisionView.ts";
 import type { Service } from "../../core/service.ts";
 import type { UnsafeOptions } from "../../core/unsafe/options.ts";
 import { mayBeUnsafe } from "../../core/unsafe/rules.ts";
@@ -7,7 +8,7 @@ import type { JudgedReport } from "../guard.ts";
 import { hasOtherMigrations } from "../workspace.ts";
 
 /** A script that has just been drafted, and the workspace's services. */
-export interface DraftedScript {
+interface DraftedScript {
   service: Service;
   services: readonly Service[];
   /** The migration's name, where it has been written. */
@@ -15,11 +16,50 @@ export interface DraftedScript {
   sql: string;
 }
 
+/** Judges drafted scripts while the rest of their revision is worked out. */
+export interface DraftJudge {
+  /** Begins to judge a script that may become the migration. */
+  hear(sql: string): void;
+  /** The report on the script that did. */
+  report(drafted: Pick<DraftedScript, "migration" | "sql">): Promise<JudgedReport>;
+}
+
+const UNNAMED = "migration.sql";
+
+/** Judges what a service's revision drafts. */
+export function makeDraftJudge(
+  { service, services }: Pick<DraftedScript, "service" | "services">,
+  options: UnsafeOptions,
+): DraftJudge {
+  let heard: { sql: string; report: Promise<JudgedReport> } | undefined;
+  return {
+    hear: (sql) => {
+      heard = { sql, report: judgeDraft({ service, services, migration: undefined, sql }, options) };
+      // Whoever asks for the report hears of it.
+      heard.report.catch(() => {});
+    },
+    report: async ({ migration, sql }) => {
+      const judged =
+        heard?.sql === sql
+          ? await heard.report
+          : await judgeDraft({ service, services, migration, sql }, options);
+      const { findings, exceptions } = judged.report;
+      const [file = UNNAMED] = migration === undefined ? [] : filesOf(service.name, migration);
+      const place = <T extends { file: string }>(one: T): T =>
+        one.file === UNNAMED ? { ...one, file } : one;
+      return {
+        ...judged,
+        report: { ...judged.report, findings: findings.map(place), exceptions: exceptions.map(place) },
+      };
+    },
+  };
+}
+
 /**
  * Judges a drafted script. No database is asked how large tables are; the first migration of a service can do nothing
  * unsafe, and what is generated has seldom anything for the guard to read.
  */
-export async function judgeDraft(
+async function judgeDraft(
   { service, services, migration, sql }: DraftedScript,
   options: UnsafeOptions,
 ): Promise<JudgedReport> {
@@ -27,10 +67,6 @@ export async function judgeDraft(
   const isUnsafe = options.unsafe !== "off" && mayBeUnsafe(sql) && hasOtherMigrations(service, migration);
   if (!isSuspect && !isUnsafe) return { report: NOTHING_FOUND };
   const { addUnsafe, guardScripts } = await import("../guard.ts");
-  const file =
-    migration === undefined
-      ? "migration.sql"
-      : `services/${service.name}/migrations/${migration}/migration.sql`;
-  const drafted = { service, scripts: [{ file, sql }] };
+  const drafted = { service, scripts: [{ file: UNNAMED, sql }] };
   return addUnsafe(await guardScripts([drafted], services), isUnsafe ? [drafted] : [], options);
 }

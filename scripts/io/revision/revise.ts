@@ -2,13 +2,17 @@ import { dependentsOf } from "../../core/dependents.ts";
 import type { Dependency } from "../../core/dependsOn.ts";
 import { renderDownFile } from "../../core/downFile.ts";
 import { SchemataError } from "../../core/errors.ts";
+import { byName } from "../../core/history.ts";
 import type { Rename, RenameRequest } from "../../core/rename.ts";
 import { EMPTY_MIGRATION, referredSchemas, renderMigration, renderSlug } from "../../core/revision.ts";
 import type { Service } from "../../core/service.ts";
+import { sha256 } from "../checksum.ts";
 import type { ShadowSurroundings } from "../shadow/place.ts";
-import { withShadow } from "../shadow/shadow.ts";
-import { readMigrations } from "../workspace.ts";
+import { type Shadow, withShadow } from "../shadow/shadow.ts";
+import { listMigrationNames } from "../workspace.ts";
+import { findAgreement, type History, keepAgreement } from "./agreements.ts";
 import { type Draft, draftRevision } from "./draft.ts";
+import { readSchemaFile } from "./engine.ts";
 import { writeMigration } from "./write.ts";
 
 export interface RevisionRequest extends ShadowSurroundings {
@@ -18,6 +22,8 @@ export interface RevisionRequest extends ShadowSurroundings {
   renames: readonly RenameRequest[];
   /** Absent: nothing is written. */
   message: string | undefined;
+  /** Hears of migration.sql before it is proven and written; perhaps of several, one after the other. */
+  onScript?(sql: string): void;
   /** Chooses among drops and adds that look like renames; those that it returns become renames. */
   confirm(guesses: readonly Rename[]): Promise<RenameRequest[]>;
 }
@@ -54,15 +60,40 @@ async function reviseOnShadow(
   const { service, services } = request;
   const chosen = afresh ? [service, ...dependentsOf(service, services)] : [service];
   return withShadow({ ...request, chosen, afresh }, async (shadow) => {
-    let draft = await draftRevision(shadow, request);
-    const confirmed = draft && draft.guesses.length > 0 ? await request.confirm(draft.guesses) : [];
+    const history = historyOf(shadow, service);
+    const text = readSchemaFile(service);
+    const hear = (sql: string) =>
+      request.onScript?.(renderMigration(sql, findDependencies(sql, service, services)));
+    const attempt = { service, text, onScript: hear };
+    const since = findAgreement(history);
+    let drafted = await draftRevision(shadow, { ...attempt, renames: request.renames, since });
+    const guesses = drafted.draft?.guesses ?? [];
+    const confirmed = guesses.length > 0 ? await request.confirm(guesses) : [];
     if (confirmed.length > 0) {
-      draft = await draftRevision(shadow, { service, renames: [...request.renames, ...confirmed] });
+      drafted = await draftRevision(shadow, { ...attempt, renames: [...request.renames, ...confirmed] });
     }
-    if (draft)
-      draft = { ...draft, warnings: [...draft.warnings, ...(await warnOfBreaks(draft.sql, request))] };
-    return draft && finishRevision(draft, request);
+    const { draft, touched } = drafted;
+    const warnings = draft && [...draft.warnings, ...(await warnOfBreaks(draft.sql, request))];
+    const revision = draft && warnings && finishRevision({ ...draft, warnings }, request);
+    if (touched) {
+      const agreement = { text, except: touched };
+      keepAgreement(history, agreement, since);
+      if (revision?.migration !== undefined) keepAgreement(addMigration(history, revision), agreement);
+    }
+    return revision;
   });
+}
+
+function historyOf({ version, facts }: Shadow, service: Service): History {
+  const migrations = facts.find((one) => one.service === service)?.migrations ?? [];
+  const others = facts.filter(
+    (one) => one.service !== service && service.schemas.includes(one.service.schema),
+  );
+  return { service, version, migrations, others };
+}
+
+function addMigration(history: History, { migration: name = "", sql }: Revision): History {
+  return { ...history, migrations: [...history.migrations, { name, checksum: sha256(sql) }] };
 }
 
 /** What the migration would break of services that depend on this one, told by their schema files. */
@@ -110,8 +141,8 @@ export function finishRevision(
 function findDependencies(sql: string, service: Service, services: readonly Service[]): Dependency[] {
   return referredSchemas(sql, service.schemas.slice(1)).flatMap((schema) => {
     const owner = services.find((candidate) => candidate.schema === schema && !candidate.problem);
-    const newest = owner && readMigrations(owner).at(-1);
-    return newest ? [{ service: owner.name, migration: newest.name }] : [];
+    const newest = owner && listMigrationNames(owner).sort(byName).at(-1);
+    return owner && newest !== undefined ? [{ service: owner.name, migration: newest }] : [];
   });
 }
 

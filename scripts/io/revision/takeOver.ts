@@ -11,7 +11,8 @@ import { describeMissing } from "../baseline/draft.ts";
 import { readPlainCatalog } from "../baseline/read.ts";
 import { runAs } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
-import { type Draft, draftRevision, failUp, joinScripts, planRenames, proveDraft } from "./draft.ts";
+import { type Draft, draftRevision, joinScripts, planRenames } from "./draft.ts";
+import { failUp, proveDraft } from "./proof.ts";
 import { readTables } from "./tables.ts";
 
 /** What a live schema holds. */
@@ -50,7 +51,7 @@ export async function draftTakeOver(shadow: Shadow, request: Request): Promise<T
   const atHead = await inScratch(shadow.client, () => readPlainCatalog(shadow.client, schema));
   if (compareDrift(live.catalog, atHead.catalog).length === 0) return undefined;
   const first = await orFailure(async () => {
-    const draft = await draftRevision(shadow, { service, renames, text: live.schemaFile });
+    const { draft } = await draftRevision(shadow, { service, renames, text: live.schemaFile });
     return finish(shadow, request, draft ?? { sql: "", down: "", warnings: [] });
   });
   if (!(first instanceof SchemataError) && first.missing.length === 0 && first.proven) return first;
@@ -118,7 +119,7 @@ async function finish(
   });
   const renames = planRenames(service, { requests, before, text: live.schemaFile });
   const proof = await proveDraft(shadow, { service, sql, down, before, renames });
-  return { sql, warnings: start.warnings, missing, ...proof };
+  return { sql, down, warnings: start.warnings, missing, ...proof };
 }
 
 async function runUp({ client }: Shadow, service: Service, sql: string): Promise<void> {
