@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
@@ -21,32 +21,43 @@ const FLAGS = [
   "--no-opt",
 ];
 
+const END_BYTES = 8;
+
 /** To be called before the engine is compiled, and when its compiled code is kept. */
 export function setEngineFlags(): void {
   for (const flag of FLAGS) setFlagsFromString(flag);
 }
 
 /** Where the build keeps the compiled code of that engine: beside the program that this is a part of. */
-export function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta.url))): string {
+function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta.url))): string {
   return join(folder, `schema-engine-${commit.slice(0, 12)}.bin`);
 }
 
 /** The module of these bytes with the compiled code that the build has kept; `undefined` where V8 does not take it. */
 export function readCompiled(commit: string, bytes: Uint8Array): object | undefined {
   try {
-    const code = readFileSync(compiledFile(commit));
-    return callNative<object | undefined>("%DeserializeWasmModule", alone(code).buffer, alone(bytes));
+    const kept = readFileSync(compiledFile(commit));
+    const end = kept.length - END_BYTES;
+    // V8 would read beyond what is cut off.
+    if (end < 0 || kept.readDoubleLE(end) !== end) return undefined;
+    const code = Uint8Array.from(kept.subarray(0, end));
+    return callNative<object | undefined>("%DeserializeWasmModule", code.buffer, alone(bytes));
   } catch {
     return undefined;
   }
 }
 
-/** The compiled code of a module. */
-export function serializeCompiled(module: object): Uint8Array {
-  return new Uint8Array(callNative<ArrayBuffer>("%SerializeWasmModule", module));
+/** Keeps the compiled code of a module in a folder, whole or not at all, with its length behind it. */
+export function keepCompiled(commit: string, module: object, folder: string | undefined): void {
+  const code = Buffer.from(callNative<ArrayBuffer>("%SerializeWasmModule", module));
+  const end = Buffer.alloc(END_BYTES);
+  end.writeDoubleLE(code.length);
+  const file = compiledFile(commit, folder);
+  writeFileSync(`${file}.new`, Buffer.concat([code, end]));
+  renameSync(`${file}.new`, file);
 }
 
-/** V8 takes whole buffers, and what Node reads may share one with other reads. */
+/** V8 takes a whole buffer, and what Node reads may share one with other reads. */
 function alone(bytes: Uint8Array): Uint8Array {
   return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
 }

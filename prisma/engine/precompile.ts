@@ -1,6 +1,5 @@
-import { writeFileSync } from "node:fs";
 import { setFlagsFromString } from "node:v8";
-import { compiledFile, serializeCompiled, setEngineFlags } from "./compiled.ts";
+import { keepCompiled, setEngineFlags } from "./compiled.ts";
 import { compiledEngine, engineCommit } from "./load.ts";
 import { openEngine } from "./open.ts";
 import { SAMPLES } from "./samples.ts";
@@ -21,4 +20,4 @@ for (const before of SAMPLES) {
 }
 setFlagsFromString("--liftoff");
 setEngineFlags();
-writeFileSync(compiledFile(engineCommit(), folder), serializeCompiled(await compiledEngine()));
+keepCompiled(engineCommit(), await compiledEngine(), folder);

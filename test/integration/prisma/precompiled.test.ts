@@ -1,4 +1,13 @@
-import { cpSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, inject, test } from "vitest";
@@ -71,6 +80,8 @@ describe("the engine that the build has compiled", () => {
   test.each([
     ["missing", (file: string) => rmSync(file)],
     ["empty", (file: string) => writeFileSync(file, "")],
+    ["cut off", (file: string) => truncateSync(file, 1_000_000)],
+    ["too long", (file: string) => appendFileSync(file, "x")],
     ["of no sense", (file: string) => writeFileSync(file, Buffer.alloc(100_000, "x"))],
   ])("is compiled anew where its file is %s", async (_, spoil) => {
     const folder = mkdtempSync(join(inject("run").folder, "spoilt-"));
