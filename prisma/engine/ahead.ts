@@ -54,7 +54,7 @@ export function toQuestion({ sql, args }: SqlQuery, { own, schemas }: Meanings):
 
 /**
  * Asks questions in one message within the transaction that is open on the connection, before the engine does: the
- * server answers while the engine is being compiled. A failure leaves them to the engine.
+ * server answers while the engine is being started. A failure leaves them to the engine.
  */
 export function askAhead(
   client: pg.Client,

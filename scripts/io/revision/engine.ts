@@ -17,7 +17,7 @@ export function readSchemaFile({ dir }: Service): string {
 /**
  * Opens the engine within the transaction that is open on the shadow database; the tables of other services are not its
  * business. A schema file that was narrowed comes with what it is to be held against. What `meanwhile` sends is answered
- * after what the engine will ask, as it compiles.
+ * after what the engine will ask, while it compares.
  */
 export async function openShadowEngine(
   { client, url, version }: ShadowPlace,

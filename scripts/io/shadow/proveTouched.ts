@@ -42,7 +42,8 @@ export interface BegunProof {
 
 /**
  * Sends up to the open transaction. Of what up and down do, both written by the schema engine, the proof looks at nothing
- * but what they write, so that a schema of hundreds of tables takes no longer than one of two. What is sent is not waited for before it has to be.
+ * but what they write, so that a schema of hundreds of tables takes no longer than one of two. What is sent is not waited
+ * for before it has to be.
  */
 export async function beginProof(
   client: Client,
@@ -68,9 +69,9 @@ export async function beginProof(
       const after = readSome();
       const reversal = await prepareScript(down).catch(() => undefined);
       const downPath = setPath();
-      const ranDown =
-        reversal === undefined ? Promise.reject(new Error("it cannot run")) : client.query(reversal);
-      inFlight(ranDown);
+      const ranDown = inFlight(
+        reversal === undefined ? Promise.reject(new Error("it cannot run")) : client.query(reversal),
+      );
       const readLeft = inFlight(readVersions());
       const made = readTouched();
       const undone = inFlight(client.query("ROLLBACK TO SAVEPOINT proof"));
@@ -79,10 +80,8 @@ export async function beginProof(
       const isRestored = async () => {
         await Promise.all([downPath, ranDown]);
         const left = changedNames(await versions, await readLeft);
-        return (
-          left.every((name) => !touched || touched.includes(name)) &&
-          compareCatalogs(await was, await made).length === 0
-        );
+        const isLookedAt = (name: string) => !touched || touched.includes(name);
+        return left.every(isLookedAt) && compareCatalogs(await was, await made).length === 0;
       };
       const restored = await isRestored().catch(() => false);
       await undone;
