@@ -3,9 +3,10 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { Script } from "node:vm";
+import { nodeBuild } from "./nodeBuild.ts";
 
 // The program that is built to dist/cli.js: it runs the tool, one script beside it, from the code that the build has
-// compiled. Another version of Node takes that for missing and compiles by itself.
+// compiled. Another release of Node finds no such code and compiles by itself.
 
 const FILE = fileURLToPath(new URL("schemata.cjs", import.meta.url));
 
@@ -19,7 +20,7 @@ script.runInThisContext()(createRequire(FILE), FILE, (url: string) => import(url
 
 function readCompiled(): Buffer | undefined {
   try {
-    return readFileSync(`${FILE}.bin`);
+    return readFileSync(`${FILE}.${nodeBuild()}.bin`);
   } catch {
     return undefined;
   }

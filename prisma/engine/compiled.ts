@@ -2,9 +2,10 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
+import { nodeBuild } from "../../scripts/nodeBuild.ts";
 
 // V8 keeps what it has compiled of WebAssembly for browsers, and hands it to scripts only through two functions meant for
-// its own tests. It checks itself that version, processor and flags are the same, and takes nothing otherwise.
+// its own tests. It checks itself that its version, processor and flags are the same, and takes nothing otherwise.
 
 /**
  * Each function of the engine that the build has not compiled is checked and compiled when it is first called, once, by
@@ -28,9 +29,9 @@ export function setEngineFlags(): void {
   for (const flag of FLAGS) setFlagsFromString(flag);
 }
 
-/** Where the build keeps the compiled code of that engine: beside the program that this is a part of. */
+/** Where the build keeps this Node's compiled code of that engine: beside the program that this is a part of. */
 function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta.url))): string {
-  return join(folder, `schema-engine-${commit.slice(0, 12)}.bin`);
+  return join(folder, `schema-engine-${commit.slice(0, 12)}.${nodeBuild()}.bin`);
 }
 
 /** The module of these bytes with the compiled code that the build has kept; `undefined` where V8 does not take it. */

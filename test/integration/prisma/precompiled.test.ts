@@ -11,6 +11,7 @@ import {
 import { join } from "node:path";
 import { execa } from "execa";
 import { beforeAll, describe, expect, inject, test } from "vitest";
+import { nodeBuild } from "../../../scripts/nodeBuild.ts";
 import { bareEnvironment, toolFolder } from "../../support/cli.ts";
 import { createDatabase, testServer } from "../../support/postgres.ts";
 import { CHECKOUT, makeWorkspace, type TestWorkspace } from "../../support/workspace.ts";
@@ -50,6 +51,13 @@ function run(
 
 const revise = (folder: string, flags: readonly string[] = []) =>
   run(join(folder, "cli.js"), ["revision", "--app", "auth", "--sql"], { flags });
+
+test("compiled code is only for the release of Node that has made it", async () => {
+  const kept = readdirSync(await toolFolder()).filter((name) => name.endsWith(".bin"));
+  expect(kept).toHaveLength(2);
+  for (const name of kept) expect(name).toContain(`.${nodeBuild()}.bin`);
+  expect(nodeBuild()).toMatch(new RegExp(`^${process.version}-${process.arch}-\\d+$`));
+});
 
 describe("the engine that the build has compiled", () => {
   test("is taken by the tool, which compiles nothing", async () => {
