@@ -64,9 +64,7 @@ export function askAhead(
   const values = { own, schemas: [...schemas] };
   const message = [
     "SAVEPOINT ahead",
-    // Where the planner misjudges what it reads, it loops over all constraints for each index: ten times as long. With
-    // few rows to come, planning is what takes the time.
-    `SET LOCAL enable_${only ? "mergejoin" : "nestloop"} = off`,
+    only ? PLAN_LESS : PLAN_NO_LOOPS,
     ...questions.map(({ sql, args }) =>
       narrowQuestion(
         renderQuestion(
@@ -93,6 +91,13 @@ export function askAhead(
     ]),
   );
 }
+
+/** Where the planner misjudges what it reads, it loops over all constraints for each index: ten times as long. */
+const PLAN_NO_LOOPS = "SET LOCAL enable_nestloop = off";
+
+/** With few rows to come, planning is what takes the time. */
+const PLAN_LESS = `SELECT set_config('enable_mergejoin', 'off', true),
+  set_config('join_collapse_limit', '4', true), set_config('from_collapse_limit', '4', true)`;
 
 /** The planner takes the condition into the query, so that the rest of a large schema is not even read. */
 function narrowQuestion(sql: string, only: Meanings["only"]): string {

@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
@@ -37,14 +37,24 @@ function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta
 /** The module of these bytes with the compiled code that the build has kept; `undefined` where V8 does not take it. */
 export function readCompiled(commit: string, bytes: Uint8Array): object | undefined {
   try {
-    const kept = readFileSync(compiledFile(commit));
-    const end = kept.length - END_BYTES;
-    // V8 would read beyond what is cut off.
-    if (end < 0 || kept.readDoubleLE(end) !== end) return undefined;
-    const code = Uint8Array.from(kept.subarray(0, end));
-    return callNative<object | undefined>("%DeserializeWasmModule", code.buffer, alone(bytes));
+    const code = readCode(compiledFile(commit));
+    return code && callNative<object | undefined>("%DeserializeWasmModule", code, alone(bytes));
   } catch {
     return undefined;
+  }
+}
+
+/** What a file holds before its length, which V8 wants as a buffer of its own: beyond what is cut off it would read on. */
+function readCode(file: string): ArrayBuffer | undefined {
+  const opened = openSync(file, "r");
+  try {
+    const end = Buffer.alloc(END_BYTES);
+    const code = new Uint8Array(Math.max(fstatSync(opened).size - END_BYTES, 0));
+    readSync(opened, code, { position: 0 });
+    readSync(opened, end, { position: code.length });
+    return end.readDoubleLE() === code.length && code.length > 0 ? code.buffer : undefined;
+  } finally {
+    closeSync(opened);
   }
 }
 
