@@ -90,9 +90,10 @@ export function makeAdapter(client: pg.Client, options: AdapterOptions): SqlDriv
     adapterName: "schemata",
     queryRaw: (query) =>
       guard(async () => {
-        const known = await memory?.get(keyOf(query));
+        const key = keyOf(query);
+        const known = await memory?.get(key);
         const answer = known ?? (await readRows(query));
-        if (!known) memory?.set(keyOf(query), Promise.resolve(answer));
+        if (!known) memory?.set(key, Promise.resolve(answer));
         options.onAnswer?.(query, { remembered: known !== undefined });
         return hideForeign(answer, options.visibility);
       }),

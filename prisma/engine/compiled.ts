@@ -38,7 +38,7 @@ function compiledFile(commit: string, folder = dirname(fileURLToPath(import.meta
 export function readCompiled(commit: string, bytes: Uint8Array): object | undefined {
   try {
     const code = readCode(compiledFile(commit));
-    return code && callNative<object | undefined>("%DeserializeWasmModule", code, alone(bytes));
+    return code && callNative<object | undefined>("%DeserializeWasmModule", code, bytes);
   } catch {
     return undefined;
   }
@@ -66,11 +66,6 @@ export function keepCompiled(commit: string, module: object, folder: string | un
   const file = compiledFile(commit, folder);
   writeFileSync(`${file}.new`, Buffer.concat([code, end]));
   renameSync(`${file}.new`, file);
-}
-
-/** V8 takes a whole buffer, and what Node reads may share one with other reads. */
-function alone(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.from(bytes);
 }
 
 /** Where there is no such function, this is a syntax error. */

@@ -5,6 +5,7 @@ import {
 } from "@prisma/driver-adapter-utils";
 import type pg from "pg";
 import type { Externals } from "../../scripts/core/externals.ts";
+import { inFlight } from "../../scripts/io/postgres/send.ts";
 import { type AdapterOptions, makeAdapter, openSession, pinToSchema } from "./adapter.ts";
 import { type Answers, askAhead, type Foresight, keyOf, type Meanings, toQuestion } from "./ahead.ts";
 import { parseTarget, type Target } from "./connection.ts";
@@ -113,9 +114,7 @@ function beginOn(
   visibility: Visibility,
   memory: Answers,
 ): Promise<unknown> {
-  const pinned = pinToSchema(client, visibility);
-  // Whoever connects hears of it.
-  pinned.catch(() => {});
+  const pinned = inFlight(pinToSchema(client, visibility));
   if (ahead && ahead.habits.questions.length > 0) {
     const { own, view } = visibility;
     const meanings = { own, schemas: ahead.schemas, ...(view && { only: namesIn(view) }) };

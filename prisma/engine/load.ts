@@ -44,8 +44,15 @@ function findFolder(from: string): string {
   return dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/schema_engine_bg`));
 }
 
+let commit: string | undefined;
+
 /** The engine's commit, as the native engine prints it for `--version`. */
 export function engineCommit(): string {
+  commit ??= readCommit();
+  return commit;
+}
+
+function readCommit(): string {
   const manifest = JSON.parse(readFileSync(join(engineFolder(), "package.json"), "utf8")) as {
     version: string;
   };

@@ -1,4 +1,5 @@
 import type { DiffTarget, SchemaEngine, SchemaFilter } from "@prisma/schema-engine-wasm/schema_engine_bg";
+import type { NarrowView } from "../../scripts/core/narrow/narrow.ts";
 import { withoutModels } from "../../scripts/core/schemaFile.ts";
 import { keptConnections, type LentConnection, offlineConnections } from "./connections.ts";
 import { toEngineError } from "./engineError.ts";
@@ -26,7 +27,7 @@ export interface EngineOptions {
   /** An open connection to the database. */
   lent?: LentConnection | undefined;
   /** The part of the database that the schema files speak of. Default: all of it. */
-  view?: { tables: readonly string[]; neighbours: readonly string[]; enums: readonly string[] } | undefined;
+  view?: NarrowView | undefined;
 }
 
 /** A migration that leads from the database to the schema file, exactly as stock Prisma would write it. */
@@ -160,7 +161,7 @@ export async function openEngine({
   };
 }
 
-function toView({ tables, neighbours, enums }: NonNullable<EngineOptions["view"]>): View {
+function toView({ tables, neighbours, enums }: NarrowView): View {
   return { tables: new Set(tables), neighbours: new Set(neighbours), enums: new Set(enums) };
 }
 

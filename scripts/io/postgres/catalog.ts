@@ -4,7 +4,7 @@ import { quoteLiteral } from "../../core/sql.ts";
 import { CATALOG_SQL } from "./catalogSql.ts";
 import type { Client } from "./connect.ts";
 import { atEmptyPath } from "./emptyPath.ts";
-import { inFlight } from "./send.ts";
+import { GENERIC_PLAN, prepareQuery } from "./prepared.ts";
 
 export type CatalogKind = keyof typeof CATALOG_SQL;
 
@@ -45,8 +45,6 @@ const OWNED_KINDS: readonly CatalogKind[] = [
   ...(["triggers", "rules", "policies"] as const),
 ];
 
-let prepared = 0;
-
 /** Reads tables, sequences and types of a schema, with all that belongs to them, by their names. */
 export type ReadObjects = (names: readonly string[]) => Promise<Catalog>;
 
@@ -55,15 +53,10 @@ export type ReadObjects = (names: readonly string[]) => Promise<Catalog>;
  * most of the work. In between no script may run that could forget prepared statements.
  */
 export function prepareReadObjects(client: Client, schema: string): ReadObjects {
-  prepared += 1;
-  const name = `objects_${prepared}`;
   const query = renderReadCatalog({ schemas: [schema], kinds: OWNED_KINDS, names: "$1" });
-  // One plan for whatever names come.
-  const generic = "SET LOCAL plan_cache_mode = force_generic_plan";
-  const plan = [`PREPARE ${name} (text[]) AS ${query}`, generic, `EXPLAIN EXECUTE ${name} ('{}')`];
-  inFlight(client.query(atEmptyPath(...plan)));
+  const name = prepareQuery(client, query, { parameters: "(text[])", example: "('{}')" });
   return async (names) =>
-    parseCatalog(await client.query(readAtEmptyPath(generic, `EXECUTE ${name} (${renderList(names)})`)));
+    parseCatalog(await client.query(readAtEmptyPath(GENERIC_PLAN, `EXECUTE ${name} (${renderList(names)})`)));
 }
 
 /** One round trip for objects and for what is needed to read them. */

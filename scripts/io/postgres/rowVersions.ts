@@ -1,7 +1,7 @@
 import { quoteLiteral } from "../../core/sql.ts";
 import type { Client } from "./connect.ts";
 import { atEmptyPath } from "./emptyPath.ts";
-import { inFlight } from "./send.ts";
+import { prepareQuery } from "./prepared.ts";
 
 /**
  * Which versions of its rows in the catalogs each table, sequence and type of a schema has, by name; what belongs to
@@ -26,19 +26,13 @@ const OTHERS = [
   "pg_description x WHERE x.objoid >= 16384 AND x.classoid <> 'pg_class'::regclass",
 ];
 
-let prepared = 0;
-
 /**
  * Has the server plan how to read the versions of a schema's catalog rows. They are read in one transaction as often as
  * it is called: a few milliseconds, where reading what the rows say takes a few for each ten tables. They compare within
  * that transaction only.
  */
 export function prepareReadVersions(client: Client, schema: string): () => Promise<RowVersions> {
-  prepared += 1;
-  const name = `versions_${prepared}`;
-  inFlight(
-    client.query(atEmptyPath(`PREPARE ${name} AS ${renderReadVersions(schema)}`, `EXPLAIN EXECUTE ${name}`)),
-  );
+  const name = prepareQuery(client, renderReadVersions(schema));
   return async () => {
     const results = await client.query({ text: atEmptyPath(`EXECUTE ${name}`), rowMode: "array" });
     // One value: hundreds of rows would cost more to read than the server spends on them.

@@ -1,9 +1,10 @@
 import { hash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { engineCommit } from "../../../prisma/engine/load.ts";
 import type { Migration } from "../../core/history.ts";
 import type { Service } from "../../core/service.ts";
+import { keepFile } from "../keepFile.ts";
 
 /** A history's database is equal to a schema file, as the engine compares them. */
 export interface Agreement {
@@ -45,28 +46,23 @@ export function findAgreement(history: History): Agreement | undefined {
 
 /** Keeps an agreement for the next revision; one that is kept already stays. */
 export function keepAgreement(history: History, agreement: Agreement, kept?: Agreement): void {
-  const folder = folderOf(history.service);
-  const file = fileOf(history);
-  try {
-    if (kept?.text === agreement.text && kept.except.join("\0") === agreement.except.join("\0")) return;
-    mkdirSync(folder, { recursive: true });
-    // Nobody ever reads half a file.
-    writeFileSync(`${file}.${process.pid}`, JSON.stringify(agreement));
-    renameSync(`${file}.${process.pid}`, file);
-    dropOld(folder, prefixOf(history.service));
-  } catch {
-    // A folder that cannot be written.
-  }
+  if (kept?.text === agreement.text && kept.except.join("\0") === agreement.except.join("\0")) return;
+  keepFile(fileOf(history), JSON.stringify(agreement));
+  dropOld(folderOf(history.service), prefixOf(history.service));
 }
 
 function dropOld(folder: string, prefix: string): void {
-  const files = readdirSync(folder).filter((name) => name.startsWith(prefix));
-  if (files.length < 3 * KEPT) return;
-  const aged = files.map((name) => ({
-    path: join(folder, name),
-    age: -statSync(join(folder, name)).mtimeMs,
-  }));
-  for (const { path } of aged.sort((a, b) => a.age - b.age).slice(KEPT)) rmSync(path, { force: true });
+  try {
+    const files = readdirSync(folder).filter((name) => name.startsWith(prefix));
+    if (files.length < 3 * KEPT) return;
+    const aged = files.map((name) => ({
+      path: join(folder, name),
+      age: -statSync(join(folder, name)).mtimeMs,
+    }));
+    for (const { path } of aged.sort((a, b) => a.age - b.age).slice(KEPT)) rmSync(path, { force: true });
+  } catch {
+    // A folder that cannot be read, or another run that does the same.
+  }
 }
 
 function folderOf({ dir }: Service): string {

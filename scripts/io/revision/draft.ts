@@ -14,12 +14,12 @@ import type { Service } from "../../core/service.ts";
 import type { Tables } from "../../core/tables.ts";
 import type { Client } from "../postgres/connect.ts";
 import { inFlight } from "../postgres/send.ts";
+import { readTables } from "../postgres/tables.ts";
 import { beginProof, type SchemaWatch, watchSchema } from "../shadow/proveTouched.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
 import type { Agreement } from "./agreements.ts";
 import { explainEngine, openShadowEngine } from "./engine.ts";
 import { type ProvenDraft, proveBegun } from "./proof.ts";
-import { readTables } from "./tables.ts";
 
 /** A migration that is not written yet. */
 export interface Draft extends ProvenDraft {

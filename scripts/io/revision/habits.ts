@@ -1,8 +1,9 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Habits, Question } from "../../../prisma/engine/ahead.ts";
 import { engineCommit } from "../../../prisma/engine/load.ts";
 import type { Service } from "../../core/service.ts";
+import { keepFile } from "../keepFile.ts";
 
 /**
  * What the engine asked in earlier runs of this workspace, kept in a file. One that is missing or makes no sense costs
@@ -12,16 +13,7 @@ export function readHabits({ dir }: Service, version: number): Habits {
   const file = join(dir, "../../.schemata", `engine-${engineCommit().slice(0, 12)}-${version}.json`);
   return {
     questions: readQuestions(file),
-    learn: (questions) => {
-      try {
-        mkdirSync(dirname(file), { recursive: true });
-        // Nobody ever reads half a file.
-        writeFileSync(`${file}.${process.pid}`, JSON.stringify(questions));
-        renameSync(`${file}.${process.pid}`, file);
-      } catch {
-        // A folder that cannot be written.
-      }
-    },
+    learn: (questions) => keepFile(file, JSON.stringify(questions)),
   };
 }
 

@@ -5,6 +5,7 @@ import type { Service } from "../../core/service.ts";
 import type { UnsafeOptions } from "../../core/unsafe/options.ts";
 import { mayBeUnsafe } from "../../core/unsafe/rules.ts";
 import type { JudgedReport } from "../guard.ts";
+import { inFlight } from "../postgres/send.ts";
 import { hasOtherMigrations } from "../workspace.ts";
 
 /** A script that has just been drafted, and the workspace's services. */
@@ -34,9 +35,8 @@ export function makeDraftJudge(
   let heard: { sql: string; report: Promise<JudgedReport> } | undefined;
   return {
     hear: (sql) => {
-      heard = { sql, report: judgeDraft({ service, services, migration: undefined, sql }, options) };
-      // Whoever asks for the report hears of it.
-      heard.report.catch(() => {});
+      const report = inFlight(judgeDraft({ service, services, migration: undefined, sql }, options));
+      heard = { sql, report };
     },
     report: async ({ migration, sql }) => {
       const judged =

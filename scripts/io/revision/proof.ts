@@ -4,10 +4,10 @@ import { guessRenames, type Rename } from "../../core/rename.ts";
 import type { Service } from "../../core/service.ts";
 import { describeDataEffects, renameTables, type Tables } from "../../core/tables.ts";
 import { type Client, sqlState } from "../postgres/connect.ts";
+import { readTables } from "../postgres/tables.ts";
 import { type Proof, proveDown } from "../shadow/prove.ts";
 import type { BegunProof } from "../shadow/proveTouched.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
-import { readTables } from "./tables.ts";
 
 /** What a proof tells of a draft. */
 export interface ProvenDraft {

@@ -9,11 +9,11 @@ import type { Service } from "../../core/service.ts";
 import { readWritten } from "../baseline/definitions.ts";
 import { describeMissing } from "../baseline/draft.ts";
 import { readPlainCatalog } from "../baseline/read.ts";
+import { readTables } from "../postgres/tables.ts";
 import { runAs } from "../shadow/prove.ts";
 import { inScratch, type Shadow } from "../shadow/shadow.ts";
 import { type Draft, draftRevision, joinScripts, planRenames } from "./draft.ts";
 import { failUp, proveDraft } from "./proof.ts";
-import { readTables } from "./tables.ts";
 
 /** What a live schema holds. */
 export interface LiveSchema {

@@ -5,7 +5,7 @@ import { prepareReadObjects, type ReadObjects, readCatalog } from "../postgres/c
 import type { Client } from "../postgres/connect.ts";
 import { changedNames, prepareReadVersions, type RowVersions } from "../postgres/rowVersions.ts";
 import { inFlight } from "../postgres/send.ts";
-import { readTables } from "../revision/tables.ts";
+import { readTables } from "../postgres/tables.ts";
 import { prepareScript } from "./prove.ts";
 
 /** A schema as it is before up, and how to look at it again within the same transaction. */

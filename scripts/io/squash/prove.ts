@@ -8,7 +8,7 @@ import { describeDataEffects, type Tables } from "../../core/tables.ts";
 import { renderCreateLedger } from "../../core/transaction.ts";
 import { readCatalog } from "../postgres/catalog.ts";
 import { type Client, sqlState } from "../postgres/connect.ts";
-import { readTables } from "../revision/tables.ts";
+import { readTables } from "../postgres/tables.ts";
 import { proveDown } from "../shadow/prove.ts";
 
 /** What a history has made: objects by kind and name, and how many rows each table holds. */

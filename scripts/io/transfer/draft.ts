@@ -13,8 +13,8 @@ import { reverseTransfer, type Transfer } from "../../core/transfer/transfer.ts"
 import { readCatalog } from "../postgres/catalog.ts";
 import type { Client } from "../postgres/connect.ts";
 import { sqlState } from "../postgres/connect.ts";
+import { readTables } from "../postgres/tables.ts";
 import { explainEngine, openShadowEngine, readSchemaFile } from "../revision/engine.ts";
-import { readTables } from "../revision/tables.ts";
 import { chooseName } from "../revision/write.ts";
 import type { ShadowSurroundings } from "../shadow/place.ts";
 import { runAs } from "../shadow/prove.ts";

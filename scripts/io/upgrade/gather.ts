@@ -10,6 +10,7 @@ import { tolerantChecksums } from "../checksum.ts";
 import type { Client } from "../postgres/connect.ts";
 import { readSchemaFacts, type SchemaFacts } from "../postgres/facts.ts";
 import { readLedgers } from "../postgres/ledger.ts";
+import { inFlight } from "../postgres/send.ts";
 import { readLedgerInTurn } from "../postgres/turn.ts";
 import { readMigrations } from "../workspace.ts";
 
@@ -22,9 +23,7 @@ const SERVICES_PER_MESSAGE = 250;
  */
 export async function gatherFacts(client: Client, services: readonly Service[]): Promise<ServiceFacts[]> {
   const schemas = services.filter(({ problem }) => !problem).map(({ schema }) => schema);
-  const asked = readSchemaFacts(client, schemas);
-  // A failure is awaited below.
-  asked.catch(() => {});
+  const asked = inFlight(readSchemaFacts(client, schemas));
   // One service's ledger is no time to read its files in, if they are many.
   const early = services.length === 1 ? services.map(readFiles) : undefined;
   const found = await asked;
@@ -69,9 +68,8 @@ async function gatherSome(
   { found, early }: { found: ReadonlyMap<string, SchemaFacts>; early: readonly ReadFiles[] | undefined },
 ): Promise<ServiceFacts[]> {
   const readable = services.filter(({ schema }) => isReadable(found.get(schema)));
-  const asked = readLedgers(client, [...new Set(readable.map(({ schema }) => schema))]);
-  // The server answers while the files are read; a failure of its own is awaited below.
-  asked.catch(() => {});
+  // The server answers while the files are read.
+  const asked = inFlight(readLedgers(client, [...new Set(readable.map(({ schema }) => schema))]));
   const files = early ?? services.map(readFiles);
   const ledgers = await asked;
   return services.map((service, index) => {

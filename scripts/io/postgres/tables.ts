@@ -1,6 +1,6 @@
 import { LEDGER_TABLE } from "../../core/ledger.ts";
 import type { Column, Tables } from "../../core/tables.ts";
-import type { Client } from "../postgres/connect.ts";
+import type { Client } from "./connect.ts";
 
 /** Reads a schema's tables and columns, but the ledger; with `names`, those of these tables. */
 export async function readTables(client: Client, schema: string, names?: readonly string[]): Promise<Tables> {
